@@ -1,0 +1,58 @@
+"""The nouns of the house: rows in a batch, answers in a space, and the roles that use them."""
+
+from .batch import Batch
+from .errors import InputError, LeakageError, MissingExtraError, StoreError, TutelageError, require
+from .protocols import (
+    INVARIANTS,
+    NEEDS,
+    Columns,
+    Context,
+    Feed,
+    Fittable,
+    Fusion,
+    KnowsRows,
+    Renewable,
+    SignalSource,
+    Step,
+    Target,
+    Task,
+    Teacher,
+    Term,
+    Weights,
+)
+from .signals import Signals
+from .spaces import FLOOR, KINDS, Answer, Classes, Labels, Space, Values
+
+__all__ = [
+    "FLOOR",
+    "INVARIANTS",
+    "KINDS",
+    "NEEDS",
+    "Answer",
+    "Batch",
+    "Classes",
+    "Columns",
+    "Context",
+    "Feed",
+    "Fittable",
+    "Fusion",
+    "InputError",
+    "KnowsRows",
+    "Labels",
+    "LeakageError",
+    "MissingExtraError",
+    "Renewable",
+    "SignalSource",
+    "Signals",
+    "Space",
+    "Step",
+    "StoreError",
+    "Target",
+    "Task",
+    "Teacher",
+    "Term",
+    "TutelageError",
+    "Values",
+    "Weights",
+    "require",
+]

@@ -1,0 +1,12 @@
+"""The kinds of answer. A new kind is one file here and one line below."""
+
+from .classes import Classes, Kind
+from .labels import Labels
+from .space import FLOOR, Answer, Space
+from .values import Values
+
+KINDS: dict[str, type[Classes] | type[Labels] | type[Values]] = {
+    kind.kind_of_space: kind for kind in (Classes, Labels, Values)
+}
+
+__all__ = ["FLOOR", "KINDS", "Answer", "Classes", "Kind", "Labels", "Space", "Values"]

@@ -1,0 +1,171 @@
+"""Answers that choose one class among C."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal, Self
+
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+from .space import FLOOR
+
+Kind = Literal["logits", "log_probs", "votes"]
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Scores over C classes.
+
+    Attributes:
+        scores: float [B, C] (stacked: [T, B, C]); entries off coverage are 0 and mean nothing.
+            `logits` and `log_probs` are both defined up to a constant per row for everything that
+            the house does with them; `votes` are shares of cast votes (one-hot for one rule).
+        kind: what the scores are.
+        coverage: bool [C] (stacked: [T, C]), the classes the teacher knows.
+        valid: bool [B] (stacked: [T, B]), False where the teacher abstains.
+    """
+
+    kind_of_space: ClassVar[str] = "classes"
+    scores: Tensor
+    kind: Kind
+    coverage: Tensor
+    valid: Tensor
+
+    @classmethod
+    def of(
+        cls, scores: Tensor, kind: Kind, *, valid: Tensor | None = None, coverage: Tensor | None = None
+    ) -> Self:
+        """An answer with everything covered and valid unless said otherwise."""
+        if coverage is None:
+            coverage = torch.ones(scores.shape[-1], dtype=torch.bool, device=scores.device)
+            coverage = coverage.expand(*scores.shape[:-2], scores.shape[-1])
+        if valid is None:
+            valid = torch.ones(scores.shape[:-1], dtype=torch.bool, device=scores.device)
+        return cls(scores.masked_fill(~cover(coverage), 0.0), kind, coverage, valid)
+
+    @classmethod
+    def from_probs(cls, probs: Tensor, *, valid: Tensor | None = None, coverage: Tensor | None = None) -> Self:
+        """An answer from probabilities [B, C], floored at `FLOOR` before the logarithm."""
+        return cls.of(probs.clamp_min(FLOOR).log(), "log_probs", valid=valid, coverage=coverage)
+
+    @property
+    def items(self) -> tuple[int, ...]:
+        """[B]: one loss value per row."""
+        return tuple(self.scores.shape[:-1])
+
+    def __len__(self) -> int:
+        return int(self.scores.shape[-2])
+
+    def masked_logits(self, temperature: float = 1.0) -> Tensor:
+        """Scores divided by the temperature, minus infinity off coverage. Refuses votes."""
+        if self.kind == "votes":
+            raise InputError(
+                "votes have no logits or probabilities yet: calibrate the teacher on held-out labels "
+                "(Calibration.fit), or use a vote fusion"
+            )
+        return (self.scores / temperature).masked_fill(~cover(self.coverage), -torch.inf)
+
+    def log_probs(self, temperature: float = 1.0) -> Tensor:
+        """Log-probabilities over the covered classes, minus infinity off coverage."""
+        return torch.log_softmax(self.masked_logits(temperature), dim=-1)
+
+    def probs(self, temperature: float = 1.0) -> Tensor:
+        """Probabilities over the covered classes, exactly 0 off coverage."""
+        return torch.softmax(self.masked_logits(temperature), dim=-1)
+
+    def centred(self) -> Tensor:
+        """Scores minus their mean over the covered classes, 0 off coverage."""
+        self.masked_logits()
+        known = cover(self.coverage)
+        mean = self.scores.masked_fill(~known, 0.0).sum(-1, keepdim=True) / known.sum(-1, keepdim=True)
+        return (self.scores - mean).masked_fill(~known, 0.0)
+
+    def take(self, rows: Tensor) -> Self:
+        """The answers about these positions."""
+        return replace(self, scores=self.scores[..., rows, :], valid=self.valid[..., rows])
+
+    def restricted(self, coverage: Tensor) -> Self:
+        """The same answer with fewer covered classes."""
+        return replace(self, coverage=coverage, scores=self.scores.masked_fill(~cover(coverage), 0.0))
+
+    def aligned(self, groups: Sequence[Sequence[int]]) -> Self:
+        """The same answer over other classes.
+
+        Class c collects the old classes `groups[c]` (probabilities add up); a class without old
+        classes is not covered. A row whose best class is none of the collected ones abstains.
+        """
+        kept = torch.zeros(self.scores.shape[-1], dtype=torch.bool)
+        columns: list[Tensor] = []
+        for group in groups:
+            index = torch.tensor(list(group), dtype=torch.int64)
+            kept[index] = True
+            part = self.scores[..., index]
+            if len(group) == 0:
+                columns.append(torch.zeros(self.scores.shape[:-1]))
+            elif self.kind == "votes":
+                columns.append(part.sum(-1))
+            else:
+                columns.append(torch.logsumexp(part, dim=-1) if len(group) > 1 else part[..., 0])
+        known = torch.tensor([any(bool(self.coverage[i]) for i in group) for group in groups])
+        best = self.scores.masked_fill(~self.coverage, -torch.inf).argmax(-1)
+        scores = torch.stack(columns, dim=-1).masked_fill(~known, 0.0)
+        return type(self)(scores, self.kind, known, self.valid & kept[best])
+
+    def to_arrays(self) -> dict[str, Tensor]:
+        """`scores` float [B, C] and `valid` bool [B]."""
+        return {"scores": self.scores, "valid": self.valid}
+
+    def meta(self) -> dict[str, Any]:
+        """Kind and coverage."""
+        return {"kind": self.kind, "coverage": self.coverage.tolist()}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Self:
+        """The inverse of `to_arrays` and `meta`."""
+        coverage = torch.tensor(meta["coverage"], dtype=torch.bool)
+        return cls(arrays["scores"], meta["kind"], coverage, arrays["valid"])
+
+    @classmethod
+    def stack(cls, answers: Sequence[Self]) -> Self:
+        """[T, B, C] log-probabilities (or votes, when all are votes) of several teachers."""
+        kinds = {answer.kind for answer in answers}
+        if kinds == {"votes"}:
+            scores, kind = torch.stack([a.scores for a in answers]), "votes"
+        elif "votes" in kinds:
+            raise InputError("votes cannot be stacked with logits or log-probabilities: calibrate them first")
+        else:
+            logs = [a.log_probs().masked_fill(~a.coverage, 0.0) for a in answers]
+            scores, kind = torch.stack(logs), "log_probs"
+        coverage = torch.stack([a.coverage for a in answers])
+        valid = torch.stack([a.valid for a in answers])
+        return cls(scores.masked_fill(~valid.unsqueeze(-1), 0.0), kind, coverage, valid)
+
+    @classmethod
+    def concat(cls, answers: Sequence[Self]) -> Self:
+        """One answer about all rows, in order; kind and coverage of the first."""
+        first = answers[0]
+        scores = torch.cat([a.scores for a in answers], dim=-2)
+        return cls(scores, first.kind, first.coverage, torch.cat([a.valid for a in answers], dim=-1))
+
+    def check(self, who: str) -> None:
+        """Raises InputError when a valid row holds NaN or infinity, or shapes do not fit."""
+        if self.scores.shape[:-1] != self.valid.shape or self.scores.shape[-1] != self.coverage.shape[-1]:
+            raise InputError(
+                f"{who}: scores {tuple(self.scores.shape)}, valid {tuple(self.valid.shape)} and coverage "
+                f"{tuple(self.coverage.shape)} do not fit together; expected [B, C], [B], [C]"
+            )
+        bad = ~torch.isfinite(self.scores).all(-1) & self.valid
+        if bool(bad.any()):
+            rows = bad.nonzero().flatten().tolist()
+            raise InputError(
+                f"{who} answered NaN or infinity in {len(rows)} of {len(self)} rows (first positions {rows[:5]}): "
+                "mend the model or its input, or let it abstain there"
+            )
+
+
+def cover(coverage: Tensor) -> Tensor:
+    """Coverage [C] or [T, C] shaped so that it broadcasts against scores [B, C] or [T, B, C]."""
+    return coverage.unsqueeze(-2)

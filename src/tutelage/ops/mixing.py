@@ -1,0 +1,79 @@
+"""Mixing over the teacher axis."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def mixed(phi: Tensor, weights: Tensor) -> Tensor:
+    """Weighted sum over teachers: phi [T, *items, ...] and weights [T, *items] give [*items, ...]."""
+    return (phi * _expand(weights, phi.dim())).sum(0)
+
+
+def geometric(log_probs: Tensor, weights: Tensor) -> Tensor:
+    """Logarithmic opinion pool: sum over teachers of weight times log-probability, normalised.
+
+    Args:
+        log_probs: float [T, B, C], finite.
+        weights: float [T, B].
+
+    Returns:
+        log-probabilities float [B, C].
+    """
+    return torch.log_softmax(mixed(log_probs, weights), dim=-1)
+
+
+def median(values: Tensor, valid: Tensor) -> Tensor:
+    """Median over valid teachers (mean of the middle two when even): [T, *items] to [*items]; 0 where none is."""
+    return trimmed(values, valid, 0.5)
+
+
+def trimmed(values: Tensor, valid: Tensor, share: float) -> Tensor:
+    """Mean over valid teachers after dropping the share of smallest and of largest values.
+
+    Args:
+        values: float [T, *items].
+        valid: bool [T, *items].
+        share: part cut off at each end, in [0, 0.5]; floor(share * n) teachers of n are cut, but one
+            (or the middle two, when n is even) is always kept.
+
+    Returns:
+        float [*items]; 0 where no teacher is valid.
+    """
+    ordered = values.masked_fill(~valid, torch.inf).sort(0).values
+    count = valid.sum(0, keepdim=True)
+    cut = torch.minimum((count * share + 1e-9).floor().long(), (count - 1).clamp_min(0) // 2)
+    place = torch.arange(values.shape[0], device=values.device)
+    place = place.view(-1, *[1] * (values.dim() - 1))
+    kept = (place >= cut) & (place < count - cut)
+    total = torch.where(kept, ordered, torch.zeros_like(ordered)).sum(0)
+    return total / kept.sum(0).clamp_min(1)
+
+
+def moments(mean: Tensor, variance: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and variance of a mixture of T distributions, all [T, *items] to [*items]."""
+    centre = mixed(mean, weights)
+    second = mixed(variance + mean.square(), weights)
+    return centre, (second - centre.square()).clamp_min(0.0)
+
+
+def leave_one_out(phi: Tensor, weights: Tensor) -> Tensor:
+    """For each teacher j the weighted mean of the others: sum over i != j of w_i phi_i / sum of w_i.
+
+    Args:
+        phi: float [T, *items, ...].
+        weights: float [T, *items].
+
+    Returns:
+        float like `phi`; 0 where no other teacher has weight.
+    """
+    wide = _expand(weights, phi.dim())
+    product = phi * wide
+    others = product.sum(0, keepdim=True) - product
+    total = wide.sum(0, keepdim=True) - wide
+    return torch.where(total > 0, others / total.clamp_min(torch.finfo(phi.dtype).tiny), torch.zeros_like(others))
+
+
+def _expand(weights: Tensor, dims: int) -> Tensor:
+    return weights.view(*weights.shape, *[1] * (dims - weights.dim()))

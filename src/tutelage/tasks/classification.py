@@ -1,0 +1,88 @@
+"""One class out of C."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from ..core import Batch, Classes, InputError, Space
+from ..ops import metrics as measure
+
+
+@dataclass(frozen=True)
+class Classification:
+    """Single-label classification.
+
+    Args:
+        classes: class names, in the order of the student's outputs.
+        class_weight: trust per class in the hard loss; equal unless given.
+    """
+
+    name: ClassVar[str] = "classification"
+    headline: ClassVar[str] = "accuracy"
+    higher_is_better: ClassVar[Mapping[str, bool]] = {
+        "accuracy": True,
+        "macro_precision": True,
+        "macro_recall": True,
+        "macro_f1": True,
+        "cross_entropy": False,
+        "ece": False,
+    }
+    classes: tuple[str, ...]
+    class_weight: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if len(set(self.classes)) != len(self.classes) or len(self.classes) < 2:
+            raise InputError(f"classification needs at least two different classes, got {list(self.classes)}")
+        if self.class_weight is not None and len(self.class_weight) != len(self.classes):
+            raise InputError(f"{len(self.classes)} classes need as many class weights, got {len(self.class_weight)}")
+
+    @property
+    def space(self) -> Space:
+        """Classes under their names."""
+        return Space(Classes, self.classes)
+
+    def answer(self, student: nn.Module, batch: Batch) -> Classes:
+        """The student's logits [B, C]; calls it with the batch's inputs in order."""
+        logits = student(*batch.inputs.values())
+        if logits.dim() != 2 or logits.shape[1] != len(self.classes):
+            raise InputError(
+                f"the student answered shape {tuple(logits.shape)}, but {len(self.classes)} classes need "
+                f"[rows, {len(self.classes)}]: give it one output per class"
+            )
+        return Classes.of(logits.float(), "logits")
+
+    def hard_loss(self, answer: Classes, target: Tensor) -> Tensor:
+        """Cross-entropy [B] at temperature 1, times the class weight."""
+        losses = torch.nn.functional.cross_entropy(answer.scores, target, reduction="none")
+        if self.class_weight is None:
+            return losses
+        return losses * torch.tensor(self.class_weight, device=losses.device)[target]
+
+    def decode(self, answer: Classes) -> Tensor:
+        """The most probable class, int64 [B]."""
+        return answer.scores.masked_fill(~answer.coverage, -torch.inf).argmax(-1)
+
+    def metrics(self, answer: Classes, target: Tensor, labelled: Tensor) -> dict[str, float]:
+        """Accuracy, macro precision, recall and F1, cross-entropy and ECE (15 bins) on labelled rows.
+
+        A row on which a teacher abstains counts as wrong, with a uniform answer.
+        """
+        probs = torch.where(answer.valid.unsqueeze(-1), answer.probs(), 1.0 / len(self.classes))[labelled]
+        truth = target[labelled]
+        if len(truth) == 0:
+            raise InputError("no labelled rows to measure on")
+        guess = torch.where(answer.valid[labelled], self.decode(answer)[labelled], -1)
+        precision, recall, f1 = measure.macro(measure.confusion(truth, guess, len(self.classes)))
+        return {
+            "accuracy": float((guess == truth).float().mean()),
+            "macro_precision": precision,
+            "macro_recall": recall,
+            "macro_f1": f1,
+            "cross_entropy": measure.cross_entropy(probs, truth),
+            "ece": measure.calibration_error(probs, truth, bins=15),
+        }

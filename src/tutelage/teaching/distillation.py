@@ -1,0 +1,277 @@
+"""Distillation: teachers, a fusion, an objective and a task, joined into `loss(student, batch)`.
+
+A batch takes the same way under every plan:
+
+    signals (stored or live) -> calibration -> fusion -> statistics -> per-item losses -> one reduction
+
+Under plan 1 everything up to the statistics has been computed before training (`prepared`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..core import (
+    Batch,
+    Context,
+    Fittable,
+    Fusion,
+    InputError,
+    Renewable,
+    Signals,
+    SignalSource,
+    Step,
+    Target,
+    Task,
+    Term,
+    Weights,
+)
+from . import calibration as calibrating
+from .calibration import AsIs, Calibration
+from .objective import Loss, Objective, Part, assemble, reduce
+from .planner import Plan, choose
+from .statistics import Means, Mixture, against_target, against_teachers, against_weights
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """Everything a training loop needs besides the student; no nn.Module on purpose.
+
+    Args:
+        source: where signals come from; see `Memory`, `Live` and the store.
+        fusion: how teachers are combined; a fusion that has to be fitted must be fitted.
+        objective: what is compared, and how strongly.
+        task: answer space and hard loss.
+        calibrations: one per teacher; as they are, unless given.
+        means: statistics computed beforehand, see `prepared`.
+        generator: source of chance for fusions that need it.
+
+    Raises:
+        InputError: names, spaces, needs or shares do not fit together.
+    """
+
+    source: SignalSource
+    fusion: Fusion
+    objective: Objective
+    task: Task
+    calibrations: tuple[Calibration, ...] = ()
+    means: Means | None = None
+    generator: torch.Generator | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.calibrations:
+            object.__setattr__(self, "calibrations", tuple(AsIs() for _ in self.source.names))
+        if len(self.calibrations) != len(self.source.names):
+            raise InputError(
+                f"{len(self.source.names)} teachers need as many calibrations, got {len(self.calibrations)}"
+            )
+        if len(set(self.source.names)) != len(self.source.names):
+            raise InputError(f"teachers need different names, got {list(self.source.names)}")
+        if isinstance(self.fusion, Fittable) and not self.fusion.fitted:
+            raise InputError(
+                f"fusion {self.fusion.name!r} learns from held-out rows: call fusion.fit(signals, target, labelled), "
+                "or let tl.distill do it"
+            )
+        for term in self.objective.terms:
+            if term.answers != self.task.space.kind:
+                raise InputError(
+                    f"term {term.name!r} compares {term.answers}, but the task {self.task.name!r} answers with "
+                    f"{self.task.space.kind}: choose a term made for {self.task.space.kind}"
+                )
+
+    @property
+    def plan(self) -> Plan:
+        """Which plan runs, and why."""
+        return choose(self.fusion, self.objective, live=self.source.live)
+
+    @property
+    def trainable(self) -> nn.ModuleDict:
+        """Parts that learn beside the student (adapters, gates), by name; never a teacher."""
+        parts = {part.name: part for part in (self.fusion, *self.objective.terms) if isinstance(part, nn.Module)}
+        return nn.ModuleDict(parts)
+
+    def attach(self, student: nn.Module) -> nn.ModuleDict:
+        """Student and trainable parts as one module, for loops that optimise one module."""
+        return nn.ModuleDict({"student": student, "trainable": self.trainable})
+
+    @staticmethod
+    def detach(module: nn.ModuleDict) -> nn.Module:
+        """The bare student out of what `attach` returned."""
+        return module["student"]
+
+    def check_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
+        """Raises InputError when a trainable part is missing from the optimiser."""
+        known = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        lost = [name for name, p in self.trainable.named_parameters() if p.requires_grad and id(p) not in known]
+        if lost:
+            raise InputError(
+                f"the optimiser does not know {lost}, which would never learn: optimise the parameters of "
+                "distillation.attach(student)"
+            )
+
+    def signals(self, row: Tensor, view: Tensor | None = None) -> Signals:
+        """Calibrated signals about these rows, on the CPU."""
+        row = row.cpu()
+        found = self.source.gather(row, torch.zeros_like(row) if view is None else view.cpu())
+        return calibrating.apply(self.calibrations, found)
+
+    def fuse(self, signals: Any, context: Context) -> Weights | Target:
+        """The fusion's answer, its weights detached, with only what it declared in `needs` filled in."""
+        needs = self.fusion.needs
+        shown = replace(
+            context,
+            target=context.target if "labels" in needs else None,
+            labelled=context.labelled if "labels" in needs else None,
+            student=context.student if "student" in needs else None,
+            generator=self.generator if "random" in needs else None,
+        )
+        result = self.fusion(signals, shown)
+        return replace(result, values=result.values.detach()) if isinstance(result, Weights) else result
+
+    def loss(
+        self, student: nn.Module, batch: Batch, at: Step | None = None, counts: Mapping[str, Tensor] | None = None
+    ) -> Loss:
+        """The loss of a batch.
+
+        Args:
+            student: the model being trained; called once, by the task.
+            batch: rows of any device; the loss is on the same device.
+            at: where training stands, for schedules and fusions that need it.
+            counts: sums of `counts` over the micro-batches or processes of one optimiser step, so that
+                their losses add up to the loss of the whole.
+        """
+        at = Step() if at is None else at
+        answer = self.task.answer(student, batch)
+        losses, taught, mixture = self._soft(answer, batch, at)
+        share = self.objective.share(at) if losses else 0.0
+        return self._assembled(answer, batch, losses, taught, share, mixture, counts)
+
+    def counts(self, batch: Batch, at: Step | None = None) -> dict[str, Tensor]:
+        """What the parts of the loss of this batch are divided by; needs no student."""
+        at = Step() if at is None else at
+        taught = self._taught(batch)
+        weight = batch.weight.view(-1, *[1] * (batch.labelled.dim() - 1))
+        found = {"hard": (weight * batch.labelled).sum()}
+        for term in self.objective.terms if self.objective.share(at) > 0 else ():
+            found[term.name] = (weight * taught).sum()
+        return found
+
+    def fitted(self, signals: Signals, target: Tensor, labelled: Tensor) -> Distillation:
+        """The same with calibration and fusion re-estimated on these held-out rows."""
+        if not isinstance(self.fusion, Fittable):
+            return self
+        shown = calibrating.apply(self.calibrations, signals).stacked()
+        return replace(self, fusion=self.fusion.fit(shown, target, labelled), means=None)
+
+    def renewed(self, answer: Any) -> Distillation:
+        """The same after the fusion saw the student's answers about its held-out rows; once per epoch."""
+        if not isinstance(self.fusion, Renewable):
+            return self
+        return replace(self, fusion=self.fusion.renewed(answer))
+
+    def prepared(self, batches: Iterable[Batch]) -> Distillation:
+        """The same with plan 1's statistics computed for these rows; unchanged under other plans.
+
+        Args:
+            batches: rows with their labels; inputs may be empty.
+        """
+        if self.plan.number != 1:
+            return self
+        return replace(self, means=Means.collect(self._mixture(b, Step(), None) for b in batches))
+
+    def explain(self, batch: Batch, at: Step | None = None) -> Weights | Target:
+        """What the fusion decides about a batch, at temperature 1 and without a student."""
+        at = Step() if at is None else at
+        context = Context(at, 1.0, batch.row, batch.target, batch.labelled)
+        return self.fuse(self.signals(batch.row, batch.view).stacked(), context)
+
+    def _taught(self, batch: Batch) -> Tensor:
+        if self.means is not None:
+            return self.means.gather(batch.row, batch.view).taught().to(batch.row.device)
+        valid = self.signals(batch.row, batch.view).stacked().valid.any(0)
+        return valid.to(batch.row.device)
+
+    def _mixture(self, batch: Batch, at: Step, student: Any) -> Mixture:
+        signals = self.signals(batch.row, batch.view).stacked()
+        context = Context(
+            at, 1.0, batch.row.cpu(), batch.target.cpu(), batch.labelled.cpu(), _detached(student)
+        )
+        temperatures = self.objective.temperatures(at)
+        fused = {t: self.fuse(signals, replace(context, temperature=t)) for t in set(temperatures)}
+        build = against_weights if self.plan.number != 3 else against_teachers
+        parts = [
+            against_target(term, fused[t], t, context)
+            if isinstance(fused[t], Target)
+            else build(term, signals, fused[t].values, t, context, self.objective.coverage)
+            for term, t in zip(self.objective.terms, temperatures, strict=True)
+        ]
+        first = fused[temperatures[0]]
+        acted = signals.valid.any(0) if first.acted is None else first.acted
+        weights = first.values if isinstance(first, Weights) else None
+        return Mixture(batch.row.cpu(), batch.view.cpu(), tuple(parts), acted, weights)
+
+    def _soft(
+        self, answer: Any, batch: Batch, at: Step
+    ) -> tuple[dict[str, Tensor], Tensor | None, Mixture | None]:
+        if self.objective.share(at) == 0.0 or not self.objective.terms:
+            return {}, None, None
+        if self.means is not None:
+            mixture = self.means.gather(batch.row, batch.view)
+        else:
+            mixture = self._mixture(batch, at, answer)
+        mixture = mixture.to(batch.row.device)
+        context = Context(at, 1.0, batch.row, batch.target, batch.labelled)
+        losses = {
+            term.name: part.loss(term, answer, replace(context, temperature=part.temperature))
+            for term, part in zip(self.objective.terms, mixture.parts, strict=True)
+        }
+        return losses, mixture.taught(), mixture
+
+    def _assembled(
+        self,
+        answer: Any,
+        batch: Batch,
+        losses: Mapping[str, Tensor],
+        taught: Tensor | None,
+        share: float,
+        mixture: Mixture | None,
+        counts: Mapping[str, Tensor] | None,
+    ) -> Loss:
+        hard = self.task.hard_loss(answer, batch.target)
+        own = torch.zeros_like(hard) if taught is None else taught.to(hard) * share
+        plain = reduce(hard, batch.weight, batch.labelled)
+        shared = reduce(hard * (1.0 - own), batch.weight, batch.labelled)
+        parts = {"hard": Part(shared.total, plain.count)}
+        for (name, items), weight in zip(losses.items(), self.objective.weights, strict=True):
+            assert taught is not None
+            parts[name] = reduce(items, batch.weight, taught, share * weight)
+        if mixture is None:
+            return assemble(parts, counts)
+        return assemble(parts, counts, mixture.acted, mixture.weights)
+
+
+def leave_one_out(distillation: Distillation, batch: Batch) -> list[Target | Weights]:
+    """For each teacher, what the others together say."""
+    signals = distillation.signals(batch.row, batch.view)
+    context = Context(Step(), 1.0, batch.row, batch.target, batch.labelled)
+    return [distillation.fuse(signals.without(i).stacked(), context) for i in range(len(signals.names))]
+
+
+def terms_by_name(terms: Sequence[Term]) -> dict[str, Term]:
+    """Terms by name; refuses two of the same name."""
+    found = {term.name: term for term in terms}
+    if len(found) != len(terms):
+        raise InputError(f"terms need different names, got {[term.name for term in terms]}")
+    return found
+
+
+def _detached(answer: Any) -> Any:
+    if answer is None:
+        return None
+    arrays = {name: value.detach().cpu() for name, value in answer.to_arrays().items()}
+    return type(answer).from_arrays(arrays, answer.meta())

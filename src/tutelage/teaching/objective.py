@@ -1,0 +1,146 @@
+"""Objective: which terms, how strong, and the only reduction of the house."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ..core import InputError, Step, Term
+from ..ops.schedules import Schedule, schedule
+
+
+@dataclass(frozen=True)
+class Objective:
+    """(1 - soft) times the hard loss plus soft times the weighted sum of the terms.
+
+    Args:
+        terms: what is compared with the teachers.
+        weights: strength of each term; equal to 1 unless given.
+        soft: share of the soft loss in [0, 1]; a number or a schedule. A row on which every teacher
+            abstains gets hard share 1.
+        coverage: `restricted` (the student is renormalised on the classes a teacher knows) or
+            `closed` (a teacher says "probability 0" about classes it does not know).
+        l2: strength of the exact term l2 * sum of squared parameters, added by the training loop and
+            shown apart (its gradient is 2 * l2 * parameter); not the decoupled decay of AdamW.
+    """
+
+    terms: tuple[Term, ...]
+    weights: tuple[float, ...] = ()
+    soft: float | Schedule = 0.9
+    coverage: str = "restricted"
+    l2: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.weights:
+            object.__setattr__(self, "weights", (1.0,) * len(self.terms))
+        if len(self.weights) != len(self.terms):
+            raise InputError(f"{len(self.terms)} terms need as many weights, got {len(self.weights)}")
+        if any(weight < 0 for weight in self.weights):
+            raise InputError(f"weights of terms must not be negative, got {self.weights}")
+        if self.coverage not in ("restricted", "closed"):
+            raise InputError(
+                f"coverage policy {self.coverage!r} is not known: restricted, closed (for `union` solve one "
+                "target first, with a fusion that returns a Target over all classes)"
+            )
+        if self.coverage == "closed":
+            for term in self.terms:
+                if not term.closed:
+                    raise InputError(
+                        f"{term.name} does not compare probability mass, so classes off a teacher's coverage cannot "
+                        "count as probability 0: use coverage='restricted'"
+                    )
+        if self.l2 < 0:
+            raise InputError(f"l2 must not be negative, got {self.l2}")
+        schedule(self.soft, "soft share", 0.0, 1.0)
+        for term in self.terms:
+            schedule(term.temperature, f"temperature of {term.name}", 1e-3)
+
+    def share(self, at: Step) -> float:
+        """The soft share at this moment."""
+        return schedule(self.soft, "soft share", 0.0, 1.0).at(at)
+
+    def temperatures(self, at: Step) -> tuple[float, ...]:
+        """The temperature of each term at this moment."""
+        return tuple(schedule(term.temperature, f"temperature of {term.name}", 1e-3).at(at) for term in self.terms)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a loss: a weighted sum and the weight it has to be divided by.
+
+    Attributes:
+        total: scalar tensor, sum of weight * valid * loss.
+        count: scalar tensor, sum of weight * valid.
+        factor: share or strength with which the mean enters the loss.
+    """
+
+    total: Tensor
+    count: Tensor
+    factor: float = 1.0
+
+    def mean(self, count: Tensor | None = None) -> Tensor:
+        """total / count; exactly 0, with zero gradient, when nothing was valid."""
+        divisor = self.count if count is None else count.to(self.total)
+        return torch.where(divisor > 0, self.total / torch.where(divisor > 0, divisor, 1.0), self.total * 0.0)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The loss of a batch, whole and in parts.
+
+    Attributes:
+        total: scalar tensor to call `backward` on.
+        parts: `hard` and one entry per term, with sums and counts kept apart.
+        acted: bool [*items], where the fusion rule had something to say; None without teachers.
+        weights: trust per teacher, [T, *items], where the fusion gives weights.
+    """
+
+    total: Tensor
+    parts: Mapping[str, Part]
+    acted: Tensor | None = field(default=None, repr=False)
+    weights: Tensor | None = field(default=None, repr=False)
+
+    def backward(self) -> None:
+        """`total.backward()`."""
+        self.total.backward()
+
+    def item(self) -> float:
+        """The loss as a number."""
+        return float(self.total.detach())
+
+
+def reduce(losses: Tensor, weight: Tensor, valid: Tensor, factor: float = 1.0) -> Part:
+    """The only reduction: sum of weight * valid * loss, and sum of weight * valid.
+
+    Args:
+        losses: [*items].
+        weight: row weights [B].
+        valid: bool or share in [0, 1], [*items].
+        factor: see `Part`.
+    """
+    trust = weight.view(-1, *[1] * (losses.dim() - 1)) * valid
+    kept = torch.where(trust > 0, losses, torch.zeros_like(losses))
+    return Part((kept * trust).sum(), trust.sum(), factor)
+
+
+def assemble(
+    parts: Mapping[str, Part],
+    counts: Mapping[str, Tensor] | None = None,
+    acted: Tensor | None = None,
+    weights: Tensor | None = None,
+) -> Loss:
+    """The loss from its parts; `counts` of a larger group replace the batch's own."""
+    means = [part.factor * part.mean(None if counts is None else counts[name]) for name, part in parts.items()]
+    return Loss(torch.stack(means).sum(), parts, acted, weights)
+
+
+def add_counts(counts: Iterable[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Counts of several micro-batches or processes, added part by part."""
+    total: dict[str, Tensor] = {}
+    for one in counts:
+        for name, count in one.items():
+            total[name] = total[name] + count if name in total else count
+    return total

@@ -1,0 +1,81 @@
+"""Where signals come from besides the store: memory, and teachers asked at every step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..core import InputError, KnowsRows, Signals, Teacher
+from ..core.spaces import Answer
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Signals kept in memory; position i belongs to row number i."""
+
+    signals: Signals
+    live: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Teacher names."""
+        return self.signals.names
+
+    def gather(self, row: Tensor, view: Tensor) -> Signals:
+        """The signals about these rows; every view of a row has the same."""
+        if len(row) and (int(row.min()) < 0 or int(row.max()) >= len(self.signals)):
+            raise InputError(f"rows {int(row.min())}..{int(row.max())} asked of signals about {len(self.signals)} rows")
+        return self.signals.take(row)
+
+
+@dataclass(frozen=True)
+class Live:
+    """Teachers asked anew at every step.
+
+    Attributes:
+        teachers: whoever is asked, already aligned to the task's names.
+        columns: the raw columns of the whole table, from which rows are gathered by number.
+    """
+
+    teachers: tuple[Teacher, ...]
+    columns: Mapping[str, np.ndarray]
+    live: bool = True
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Teacher names."""
+        return tuple(teacher.name for teacher in self.teachers)
+
+    def gather(self, row: Tensor, view: Tensor) -> Signals:
+        """The teachers' answers about these rows."""
+        return ask(self.teachers, self.columns, row.cpu().numpy())
+
+
+def ask_one(teacher: Teacher, columns: Mapping[str, np.ndarray], row: np.ndarray) -> Answer:
+    """One teacher's answers about these row numbers, checked.
+
+    Raises:
+        InputError: a column is missing, the answer has the wrong number of rows, or is not finite.
+    """
+    missing = [name for name in teacher.reads if name not in columns]
+    if missing:
+        raise InputError(
+            f"teacher {teacher.name!r} reads columns {missing} that the rows do not have; there are {sorted(columns)}"
+        )
+    asked = {name: columns[name][row] for name in teacher.reads}
+    with torch.no_grad():
+        answer = teacher.answer_rows(asked, row) if isinstance(teacher, KnowsRows) else teacher.answer(asked)
+    if len(answer) != len(row):
+        raise InputError(f"teacher {teacher.name!r} was asked about {len(row)} rows and answered about {len(answer)}")
+    answer.check(f"teacher {teacher.name!r}")
+    return answer
+
+
+def ask(teachers: Sequence[Teacher], columns: Mapping[str, np.ndarray], row: np.ndarray) -> Signals:
+    """All teachers' answers about these row numbers."""
+    answers = tuple(ask_one(teacher, columns, row) for teacher in teachers)
+    return Signals(tuple(teacher.name for teacher in teachers), answers)
