@@ -37,7 +37,7 @@ lint: $(VENV)/.dev ## style, types, floors, size
 	$(BIN)/python tools/size_check.py
 
 format: $(VENV)/.dev ## mend style where that is mechanical
-	$(BIN)/ruff check --fix .
+	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
 docs: $(VENV)/.dev ## build the documentation into site/
