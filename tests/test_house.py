@@ -102,12 +102,12 @@ def test_extras_are_imported_lazily() -> None:
 
 
 def test_each_required_library_comes_with_the_extra_that_is_named() -> None:
-    extras = PROJECT["optional-dependencies"]
+    extras, core = PROJECT["optional-dependencies"], _named(PROJECT["dependencies"])
     wrong = [
         f"{path.relative_to(REPO)}: {module} is not in the extra {extra!r}"
         for path, tree in _trees()
         for module, extra in _required(tree)
-        if not _distributions(module) & _named(extras.get(extra, []))
+        if not _distributions(module) & (core | _named(extras.get(extra, [])))
     ]
     assert not wrong
 
