@@ -83,7 +83,10 @@ def _skips(config: pytest.Config) -> list[tuple[str, str]]:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None:
         return []
-    return [(report.nodeid, str(report.longrepr[2]).removeprefix("Skipped: ")) for report in reporter.stats.get("skipped", [])]
+    return [
+        (report.nodeid, str(report.longrepr[2]).removeprefix("Skipped: "))
+        for report in reporter.stats.get("skipped", [])
+    ]
 
 
 def _forbidden(config: pytest.Config) -> list[tuple[str, str]]:
