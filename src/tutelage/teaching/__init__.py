@@ -1,0 +1,24 @@
+"""From signals to a loss: objective, planner, calibration, and `Distillation` that joins them."""
+
+from .calibration import AsIs, Calibration, Confusion, Residual, Temperature, calibrate
+from .distillation import Distillation
+from .objective import Loss, Objective, Part, add_counts
+from .planner import Plan
+from .sources import Live, Memory
+
+__all__ = [
+    "AsIs",
+    "Calibration",
+    "Confusion",
+    "Distillation",
+    "Live",
+    "Loss",
+    "Memory",
+    "Objective",
+    "Part",
+    "Plan",
+    "Residual",
+    "Temperature",
+    "add_counts",
+    "calibrate",
+]

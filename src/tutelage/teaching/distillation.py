@@ -49,6 +49,7 @@ class Distillation:
         task: answer space and hard loss.
         calibrations: one per teacher; as they are, unless given.
         means: statistics computed beforehand, see `prepared`.
+        heldout: row numbers that the fusion was fitted on, for fusions that look at the student there.
         generator: source of chance for fusions that need it.
 
     Raises:
@@ -61,6 +62,7 @@ class Distillation:
     task: Task
     calibrations: tuple[Calibration, ...] = ()
     means: Means | None = None
+    heldout: Tensor | None = None
     generator: torch.Generator | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -83,6 +85,11 @@ class Distillation:
                     f"term {term.name!r} compares {term.answers}, but the task {self.task.name!r} answers with "
                     f"{self.task.space.kind}: choose a term made for {self.task.space.kind}"
                 )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Teacher names."""
+        return self.source.names
 
     @property
     def plan(self) -> Plan:
@@ -146,27 +153,36 @@ class Distillation:
                 their losses add up to the loss of the whole.
         """
         at = Step() if at is None else at
-        answer = self.task.answer(student, batch)
+        parts = {} if self.objective.l2 == 0.0 else {"l2": _squares(student, self.objective.l2)}
+        return self.loss_of(self.task.answer(student, batch), batch, at, counts, parts)
+
+    def loss_of(
+        self,
+        answer: Any,
+        batch: Batch,
+        at: Step,
+        counts: Mapping[str, Tensor] | None = None,
+        extra: Mapping[str, Part] | None = None,
+    ) -> Loss:
+        """The loss of answers already at hand; `extra` parts are added as they are."""
         losses, taught, mixture = self._soft(answer, batch, at)
         share = self.objective.share(at) if losses else 0.0
-        return self._assembled(answer, batch, losses, taught, share, mixture, counts)
+        parts = self._parts(answer, batch, losses, taught, share) | dict(extra or {})
+        if mixture is None:
+            return assemble(parts, counts)
+        return assemble(parts, counts, mixture.acted, mixture.weights)
 
     def counts(self, batch: Batch, at: Step | None = None) -> dict[str, Tensor]:
         """What the parts of the loss of this batch are divided by; needs no student."""
         at = Step() if at is None else at
-        taught = self._taught(batch)
         weight = batch.weight.view(-1, *[1] * (batch.labelled.dim() - 1))
         found = {"hard": (weight * batch.labelled).sum()}
-        for term in self.objective.terms if self.objective.share(at) > 0 else ():
-            found[term.name] = (weight * taught).sum()
+        if self.objective.terms and self.objective.share(at) > 0:
+            taught = (weight * self._taught(batch)).sum()
+            found |= {term.name: taught for term in self.objective.terms}
+        if self.objective.l2 > 0:
+            found["l2"] = torch.ones((), device=batch.row.device)
         return found
-
-    def fitted(self, signals: Signals, target: Tensor, labelled: Tensor) -> Distillation:
-        """The same with calibration and fusion re-estimated on these held-out rows."""
-        if not isinstance(self.fusion, Fittable):
-            return self
-        shown = calibrating.apply(self.calibrations, signals).stacked()
-        return replace(self, fusion=self.fusion.fit(shown, target, labelled), means=None)
 
     def renewed(self, answer: Any) -> Distillation:
         """The same after the fusion saw the student's answers about its held-out rows; once per epoch."""
@@ -180,7 +196,7 @@ class Distillation:
         Args:
             batches: rows with their labels; inputs may be empty.
         """
-        if self.plan.number != 1:
+        if self.plan.number != 1 or not self.objective.terms:
             return self
         return replace(self, means=Means.collect(self._mixture(b, Step(), None) for b in batches))
 
@@ -232,27 +248,17 @@ class Distillation:
         }
         return losses, mixture.taught(), mixture
 
-    def _assembled(
-        self,
-        answer: Any,
-        batch: Batch,
-        losses: Mapping[str, Tensor],
-        taught: Tensor | None,
-        share: float,
-        mixture: Mixture | None,
-        counts: Mapping[str, Tensor] | None,
-    ) -> Loss:
+    def _parts(
+        self, answer: Any, batch: Batch, losses: Mapping[str, Tensor], taught: Tensor | None, share: float
+    ) -> dict[str, Part]:
         hard = self.task.hard_loss(answer, batch.target)
         own = torch.zeros_like(hard) if taught is None else taught.to(hard) * share
         plain = reduce(hard, batch.weight, batch.labelled)
-        shared = reduce(hard * (1.0 - own), batch.weight, batch.labelled)
-        parts = {"hard": Part(shared.total, plain.count)}
+        parts = {"hard": Part(reduce(hard * (1.0 - own), batch.weight, batch.labelled).total, plain.count)}
         for (name, items), weight in zip(losses.items(), self.objective.weights, strict=True):
             assert taught is not None
             parts[name] = reduce(items, batch.weight, taught, share * weight)
-        if mixture is None:
-            return assemble(parts, counts)
-        return assemble(parts, counts, mixture.acted, mixture.weights)
+        return parts
 
 
 def leave_one_out(distillation: Distillation, batch: Batch) -> list[Target | Weights]:
@@ -268,6 +274,13 @@ def terms_by_name(terms: Sequence[Term]) -> dict[str, Term]:
     if len(found) != len(terms):
         raise InputError(f"terms need different names, got {[term.name for term in terms]}")
     return found
+
+
+def _squares(student: nn.Module, strength: float) -> Part:
+    """lambda times the sum of squared parameters; one unit per optimiser step."""
+    found = [p.square().sum() for p in student.parameters() if p.requires_grad]
+    total = torch.stack(found).sum()
+    return Part(total, torch.ones_like(total), strength)
 
 
 def _detached(answer: Any) -> Any:

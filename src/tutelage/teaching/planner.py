@@ -39,6 +39,8 @@ def choose(fusion: Fusion, objective: Objective, *, live: bool) -> Plan:
     bent = [term.name for term in objective.terms if not term.linear]
     moving = [term.name for term in objective.terms if not constant(term.temperature)]
     varying = sorted(fusion.needs - STILL)
+    if not objective.terms:
+        return Plan(1, "no teachers: labels only")
     if live:
         return Plan(4, "teachers answer at every step (a teacher is not frozen, or inputs are not replayable)")
     if varying:

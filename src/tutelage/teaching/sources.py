@@ -33,6 +33,22 @@ class Memory:
 
 
 @dataclass(frozen=True)
+class Nobody:
+    """No teachers: the plain baseline goes through the same path."""
+
+    names: tuple[str, ...] = ()
+    live: bool = False
+
+    def gather(self, row: Tensor, view: Tensor) -> Signals:
+        """Nobody can be asked.
+
+        Raises:
+            InputError: always.
+        """
+        raise InputError("there are no teachers to ask: give teachers, or an objective without terms and soft=0")
+
+
+@dataclass(frozen=True)
 class Live:
     """Teachers asked anew at every step.
 

@@ -1,0 +1,299 @@
+"""Rows: columns of one table, its target, and who may look at which rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..core import Batch, Classes, InputError, LeakageError, Space, Values
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """Test rows: nothing that trains, calibrates or chooses accepts them.
+
+    `open` gives the row numbers and keeps a record that ends up in `run.json`.
+    """
+
+    _row: np.ndarray = field(repr=False)
+    openings: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self._row)
+
+    def open(self, why: str) -> np.ndarray:
+        """The row numbers, noted down together with the reason."""
+        self.openings.append(why)
+        return self._row
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A table in memory (or mapped into memory) and its split.
+
+    Args:
+        columns: raw columns, name to array [N, ...]; what teachers and preparation read.
+        inputs: the student's columns, in the order of the student's arguments; numeric.
+        target: int64 [N] (classes), float [N, C] (labels) or float [N, D] (values).
+        space: kind of answer and names.
+        labelled: bool [N] (classes) or like `target`: whose labels training may use.
+        train: row numbers the student trains on, labelled or not.
+        validation: labelled row numbers for early stopping, calibration and choices.
+        test: sealed row numbers.
+        weight: trust per row, float [N]; 1 unless given.
+
+    Raises:
+        InputError: lengths differ, a row number does not exist, a student column is not numeric or not finite.
+        LeakageError: a row is in two splits.
+    """
+
+    columns: Mapping[str, np.ndarray]
+    inputs: tuple[str, ...]
+    target: np.ndarray
+    space: Space
+    labelled: np.ndarray
+    train: np.ndarray
+    validation: np.ndarray
+    test: Sealed
+    weight: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        sizes = {name: len(column) for name, column in self.columns.items()} | {"target": len(self.target)}
+        if len(set(sizes.values())) > 1:
+            raise InputError(f"all columns need the same number of rows, got {sizes}")
+        lost = [name for name in self.inputs if name not in self.columns]
+        if lost or not self.inputs:
+            raise InputError(f"the student's columns {lost or '(none)'} are not in the table; there are {list(sizes)}")
+        for name in self.inputs:
+            column = self.columns[name]
+            if column.dtype.kind not in "fiub":
+                raise InputError(f"student column {name!r} has type {column.dtype}: prepare it into numbers first")
+            if column.dtype.kind == "f" and not np.isfinite(column).all():
+                bad = np.flatnonzero(~np.isfinite(column.reshape(len(column), -1)).all(1))
+                raise InputError(
+                    f"student column {name!r} holds NaN or infinity in {len(bad)} rows (first {bad[:5].tolist()}): "
+                    "fill or drop them, or let a preparation do it"
+                )
+        _check_splits(len(self), self.train, self.validation, self.test)
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    @property
+    def taught(self) -> np.ndarray:
+        """Row numbers that teachers have to answer before training: train and validation, sorted."""
+        return np.unique(np.concatenate([self.train, self.validation]))
+
+    @property
+    def labelled_train(self) -> np.ndarray:
+        """Training row numbers with a label."""
+        known = self.labelled if self.labelled.ndim == 1 else self.labelled.any(1)
+        return self.train[known[self.train]]
+
+    def batch(self, row: np.ndarray, *, inputs: bool = True) -> Batch:
+        """These rows as one batch, without the student's columns if they are not needed."""
+        index = torch.from_numpy(np.asarray(row, dtype=np.int64))
+        tensors = self._tensors
+        return Batch(
+            inputs={name: tensors[name][index] for name in self.inputs} if inputs else {},
+            row=index,
+            view=torch.zeros_like(index),
+            weight=tensors["/weight"][index],
+            target=tensors["/target"][index],
+            labelled=tensors["/labelled"][index],
+        )
+
+    def batches(
+        self, row: np.ndarray, size: int, *, seed: int | None = None, epoch: int = 0, inputs: bool = True
+    ) -> Iterator[Batch]:
+        """All these rows once, in batches; shuffled by (seed, epoch), in order without a seed."""
+        if isinstance(row, Sealed):
+            raise LeakageError("test rows are sealed: only evaluate may open them")
+        if size < 1:
+            raise InputError(f"batch size must be at least 1, got {size}")
+        order = np.asarray(row)
+        if seed is not None:
+            order = np.random.default_rng((seed, epoch)).permutation(order)
+        for start in range(0, len(order), size):
+            yield self.batch(order[start : start + size], inputs=inputs)
+
+    def with_labels(self, row: np.ndarray) -> Rows:
+        """The same table, of which only these rows may show their labels in training."""
+        shown = np.zeros_like(self.labelled)
+        shown[row] = True
+        return replace(self, labelled=shown)
+
+    @cached_property
+    def _tensors(self) -> dict[str, Tensor]:
+        found = {name: _tensor(self.columns[name]) for name in self.inputs}
+        weight = np.ones(len(self), dtype=np.float32) if self.weight is None else self.weight.astype(np.float32)
+        found["/weight"] = torch.from_numpy(weight)
+        found["/target"] = torch.from_numpy(np.ascontiguousarray(self.target))
+        found["/labelled"] = torch.from_numpy(np.ascontiguousarray(self.labelled))
+        return found
+
+
+def rows_of(
+    columns: Mapping[str, np.ndarray] | np.ndarray,
+    target: np.ndarray | Sequence[Any],
+    *,
+    inputs: Sequence[str] | None = None,
+    names: Sequence[str] | None = None,
+    space: Space | None = None,
+    train: np.ndarray | None = None,
+    validation: np.ndarray | None = None,
+    test: np.ndarray | None = None,
+    labelled: np.ndarray | None = None,
+    weight: np.ndarray | None = None,
+    seed: int = 0,
+) -> Rows:
+    """Rows from arrays.
+
+    Args:
+        columns: one feature matrix [N, F] (then called `features`), or name to array.
+        target: class names or numbers [N], yes/no [N, C] of booleans, or floats [N] or [N, D].
+        inputs: the student's columns; all numeric ones unless given.
+        names: names of the classes, labels or columns; found out unless given.
+        space: kind of answer, where the target's type does not tell it.
+        train: row numbers; together with `validation` and `test` or not at all.
+        validation: row numbers.
+        test: row numbers.
+        labelled: bool [N]: rows whose label training may use; all unless given. Missing class labels
+            (None, NaN, "") are not labelled.
+        weight: trust per row.
+        seed: of the split 70/15/15, stratified by class, when none is given.
+    """
+    table = dict(columns) if isinstance(columns, Mapping) else {"features": np.asarray(columns)}
+    coded, found, known = encode_target(target, names, space)
+    if train is None:
+        if validation is not None or test is not None:
+            raise InputError("give train, validation and test rows together, or none of them")
+        train, validation, test = split(coded, found, known, seed=seed)
+    if inputs is None:
+        inputs = tuple(name for name, column in table.items() if np.asarray(column).dtype.kind in "fiub")
+    if labelled is not None:
+        known = known & (labelled if labelled.ndim == known.ndim else labelled[:, None])
+    none = np.zeros(0, dtype=np.int64)
+    return Rows(
+        table,
+        tuple(inputs),
+        coded,
+        found,
+        known,
+        np.asarray(train, dtype=np.int64),
+        none if validation is None else np.asarray(validation, dtype=np.int64),
+        Sealed(none if test is None else np.asarray(test, dtype=np.int64)),
+        weight,
+    )
+
+
+def _tensor(column: np.ndarray) -> Tensor:
+    kind = column.dtype.kind
+    if kind == "f" and column.dtype != np.float32:
+        column = column.astype(np.float32)
+    elif kind in "iub" and column.dtype not in (np.uint8, np.bool_):
+        column = column.astype(np.int64)
+    return torch.from_numpy(np.ascontiguousarray(column))
+
+
+def _check_splits(size: int, train: np.ndarray, validation: np.ndarray, test: Sealed) -> None:
+    parts = {"train": train, "validation": validation, "test": test._row}
+    for name, part in parts.items():
+        if len(part) and (part.min() < 0 or part.max() >= size):
+            raise InputError(f"{name} names row {int(part.max())}, but the table has rows 0..{size - 1}")
+        if len(np.unique(part)) != len(part):
+            raise InputError(f"{name} names some rows twice")
+    pairs = [("train", "validation"), ("train", "test"), ("validation", "test")]
+    for one, other in pairs:
+        shared = np.intersect1d(parts[one], parts[other])
+        if len(shared):
+            raise LeakageError(f"{len(shared)} rows are both {one} and {other} rows (first {shared[:5].tolist()})")
+    if not len(train):
+        raise InputError("there are no training rows")
+
+
+def encode_target(
+    target: Any, names: Sequence[str] | None = None, space: Space | None = None
+) -> tuple[np.ndarray, Space, np.ndarray]:
+    """Target as numbers, its space, and which entries are known.
+
+    Raises:
+        InputError: a class is not among the names given, or the type cannot be told.
+    """
+    from ..core import Labels
+
+    raw = np.asarray(target)
+    if space is not None:
+        names = space.names
+    kind = None if space is None else space.kind
+    if raw.ndim == 2 and (raw.dtype == np.bool_ or kind == "labels"):
+        known = np.ones(raw.shape, dtype=bool) if raw.dtype == np.bool_ else ~np.isnan(raw.astype(float))
+        names = names or [f"label_{i}" for i in range(raw.shape[1])]
+        return np.where(known, raw, 0).astype(np.float32), Space(Labels, tuple(names)), known
+    if kind == "values" or (kind is None and raw.dtype.kind == "f" and not _whole(raw)):
+        values = raw.astype(np.float32).reshape(len(raw), -1)
+        known = np.isfinite(values)
+        names = names or [f"value_{i}" for i in range(values.shape[1])]
+        return np.where(known, values, 0.0).astype(np.float32), Space(Values, tuple(names)), known
+    if raw.ndim != 1:
+        raise InputError(f"a target of shape {raw.shape} and type {raw.dtype} is not understood: give space=")
+    labels = [class_name(value) for value in raw.tolist()]
+    known = np.array([label is not None for label in labels])
+    present = sorted({label for label in labels if label is not None}, key=_natural)
+    classes = tuple(names) if names else tuple(present)
+    strange = [label for label in present if label not in classes]
+    if strange:
+        raise InputError(f"the target holds classes {strange[:5]} that are not among {list(classes)}")
+    place = {name: number for number, name in enumerate(classes)}
+    coded = np.array([0 if label is None else place[label] for label in labels], dtype=np.int64)
+    return coded, Space(Classes, classes), known
+
+
+def class_name(value: Any) -> str | None:
+    """The name of a class: 1, 1.0, True's number and "1" are the same; None, NaN and "" are no class."""
+    if value is None or value == "" or (isinstance(value, float) and np.isnan(value)):
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value)
+
+
+def split(
+    target: np.ndarray, space: Space, known: np.ndarray, *, seed: int = 0, shares: tuple[float, float] = (0.15, 0.15)
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Train, validation and test row numbers: stratified by class, random otherwise.
+
+    Unlabelled rows all go to train. Every class with at least three rows is in all three parts.
+    """
+    generator = np.random.default_rng(seed)
+    whole = known if known.ndim == 1 else known.any(1)
+    groups = [np.flatnonzero(whole)]
+    if space.kind == "classes":
+        groups = [np.flatnonzero(whole & (target == c)) for c in range(len(space.names))]
+    parts: tuple[list[np.ndarray], ...] = ([np.flatnonzero(~whole)], [], [])
+    for group in groups:
+        order = generator.permutation(group)
+        cuts = [max(1, round(share * len(order))) if len(order) >= 3 else 0 for share in shares]
+        parts[1].append(order[: cuts[0]])
+        parts[2].append(order[cuts[0] : cuts[0] + cuts[1]])
+        parts[0].append(order[cuts[0] + cuts[1] :])
+    train, validation, test = (np.sort(np.concatenate(part)) for part in parts)
+    return train, validation, test
+
+
+def _whole(values: np.ndarray) -> bool:
+    finite = values[np.isfinite(values)]
+    return bool(values.ndim == 1 and np.all(finite == np.round(finite)) and len(np.unique(finite)) <= 50)
+
+
+def _natural(name: str) -> tuple[int, float, str]:
+    try:
+        return (0, float(name), name)
+    except ValueError:
+        return (1, 0.0, name)

@@ -1,0 +1,42 @@
+"""A small convolutional net for images."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class ConvNet(nn.Module):
+    """Two stages of 3x3 convolution, batch norm and ReLU, halving the resolution, then a linear head.
+
+    Args:
+        channels: input channels; [B, H, W] input counts as one channel.
+        outputs: number of outputs.
+        widths: channels of the stages.
+        scale: inputs are multiplied by it (1/255 for bytes).
+    """
+
+    def __init__(self, channels: int, outputs: int, widths: tuple[int, ...] = (16, 32), scale: float = 1.0) -> None:
+        super().__init__()
+        stages: list[nn.Module] = []
+        before = channels
+        for width in widths:
+            stages += [
+                nn.Conv2d(before, width, 3, padding=1, bias=False),
+                nn.BatchNorm2d(width),
+                nn.ReLU(),
+                nn.MaxPool2d(2),
+            ]
+            before = width
+        self.stages = nn.Sequential(*stages)
+        self.head = nn.Linear(before, outputs)
+        self.scale = scale
+
+    def forward(self, image: Tensor) -> Tensor:
+        """[B, outputs] from images [B, H, W], [B, C, H, W], or bytes [B, H, W, 3]."""
+        if image.dim() == 3:
+            image = image.unsqueeze(1)
+        elif image.shape[-1] in (1, 3) and image.shape[1] not in (1, 3):
+            image = image.permute(0, 3, 1, 2)
+        hidden = self.stages(image.float() * self.scale)
+        return self.head(torch.flatten(nn.functional.adaptive_avg_pool2d(hidden, 1), 1))

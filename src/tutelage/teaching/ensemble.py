@@ -1,0 +1,106 @@
+"""The fused ensemble: many teachers that answer as one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..core import Classes, Columns, Context, Fusion, KnowsRows, Labels, Signals, Space, Target, Teacher, Values, Weights
+from ..ops.mixing import mixed, moments
+from ..store.fingerprint import digest
+from . import calibration as calibrating
+from .calibration import Calibration
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Several teachers and a fusion, as one teacher: saved, asked, used inside another fusion.
+
+    Weights mix probabilities (values: means and variances); labels are not looked at, so rules that need
+    them fall back to what they do on unlabelled rows.
+
+    Attributes:
+        teachers: aligned to `space`.
+        fusion: fitted, if it has to be.
+        calibrations: one per teacher.
+    """
+
+    name: str
+    teachers: tuple[Teacher, ...]
+    fusion: Fusion
+    calibrations: tuple[Calibration, ...]
+    space: Space
+    frozen: bool = True
+    deterministic: bool = True
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Every column some teacher reads."""
+        return tuple(dict.fromkeys(name for teacher in self.teachers for name in teacher.reads))
+
+    @property
+    def seen(self) -> np.ndarray | None:
+        """Rows any teacher was trained on; None when one of them does not know."""
+        parts = [teacher.seen for teacher in self.teachers]
+        known = [part for part in parts if part is not None]
+        return np.unique(np.concatenate(known)) if len(known) == len(parts) else None
+
+    @property
+    def parameters(self) -> int | None:
+        """Sum over the teachers, or None when one does not count."""
+        parts = [teacher.parameters for teacher in self.teachers]
+        known = [part for part in parts if part is not None]
+        return sum(known) if len(known) == len(parts) else None
+
+    @cached_property
+    def fingerprint(self) -> Mapping[str, str]:
+        """Fingerprints of the members, the fusion, and the calibrations."""
+        members = {f"teacher:{t.name}": digest(*sorted(f"{k}={v}" for k, v in t.fingerprint.items())) for t in self.teachers}
+        return members | {
+            "fusion": digest(repr(self.fusion)),
+            "calibration": digest(*[repr(c.to_json()) for c in self.calibrations]),
+        }
+
+    def answer(self, columns: Columns) -> Any:
+        """The fused answer."""
+        return self._fused([teacher.answer(columns) for teacher in self.teachers])
+
+    def answer_rows(self, columns: Columns, row: np.ndarray) -> Any:
+        """The fused answer about these row numbers; members that know rows are told them."""
+        answers = [t.answer_rows(columns, row) if isinstance(t, KnowsRows) else t.answer(columns) for t in self.teachers]
+        return self._fused(answers)
+
+    def _fused(self, answers: list[Any]) -> Any:
+        signals = Signals(tuple(t.name for t in self.teachers), tuple(answers))
+        stacked = calibrating.apply(self.calibrations, signals).stacked()
+        nothing = torch.zeros(stacked.valid.shape[1:], dtype=torch.bool)
+        blank = torch.zeros(len(stacked), dtype=torch.int64) if nothing.dim() == 1 else nothing.float()
+        result = self.fusion(stacked, Context(target=blank, labelled=nothing))
+        return answer_of(result, stacked)
+
+
+def answer_of(result: Weights | Target, stacked: Any) -> Any:
+    """One answer out of what a fusion decided: the target itself, or the answers mixed with the weights."""
+    if isinstance(result, Target):
+        return result.answer
+    weights, valid = result.values, stacked.valid.any(0)
+    known = stacked.coverage.any(0)
+    if isinstance(stacked, Classes):
+        return Classes.from_probs(_renormalised(mixed(stacked.probs(), weights), valid), valid=valid, coverage=known)
+    if isinstance(stacked, Labels):
+        return Labels.from_probs(mixed(stacked.probs(), weights), valid=valid, coverage=known)
+    if stacked.scale is None:
+        return Values.of(mixed(stacked.mean, weights), valid=valid, coverage=known)
+    mean, variance = moments(stacked.mean, stacked.scale.square(), weights)
+    return Values.of(mean, variance.clamp_min(1e-12).sqrt(), valid=valid, coverage=known)
+
+
+def _renormalised(probs: Tensor, valid: Tensor) -> Tensor:
+    total = probs.sum(-1, keepdim=True)
+    return torch.where(valid.unsqueeze(-1) & (total > 0), probs / total.clamp_min(1e-30), torch.full_like(probs, 1.0))

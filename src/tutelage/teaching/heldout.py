@@ -1,0 +1,105 @@
+"""What is learnt about teachers before training: calibrations and the fusion's own parameters.
+
+Both look at labelled rows that the teachers have not been trained on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..core import Batch, Fittable, Fusion, InputError, LeakageError, SignalSource, Teacher
+from . import calibration as calibrating
+from .calibration import AsIs, Calibration, calibrate
+
+
+def unseen(teachers: Sequence[Teacher], row: np.ndarray, *, seen_ok: bool = False) -> np.ndarray:
+    """The rows that no teacher was trained on.
+
+    A teacher that does not know what it was trained on (`seen` is None) is trusted not to have seen
+    validation rows; `flag_seen` tests that trust.
+
+    Raises:
+        LeakageError: nothing is left.
+    """
+    if seen_ok:
+        return row
+    kept = row
+    for teacher in teachers:
+        if teacher.seen is not None:
+            kept = kept[~np.isin(kept, teacher.seen)]
+    if len(row) and not len(kept):
+        names = [teacher.name for teacher in teachers if teacher.seen is not None]
+        raise LeakageError(
+            f"every one of the {len(row)} held-out rows was in the training set of some teacher of {names}: give "
+            "validation rows they have not seen, let tutelage train them out of fold, or say seen_ok=True"
+        )
+    return kept
+
+
+def learn(
+    source: SignalSource, fusion: Fusion, batch: Batch, *, calibrated: bool = True
+) -> tuple[tuple[Calibration, ...], Fusion]:
+    """Calibrations per teacher and the fitted fusion, from held-out labelled rows.
+
+    Args:
+        source: signals of the teachers.
+        fusion: fitted or not; one that needs no fitting comes back as it is.
+        batch: held-out rows with labels; inputs may be empty.
+        calibrated: whether teachers' scores are calibrated; votes always become probabilities.
+
+    Raises:
+        InputError: the fusion has to be fitted and there is no labelled row.
+    """
+    signals = source.gather(batch.row, batch.view)
+    calibrations: tuple[Calibration, ...] = tuple(AsIs() for _ in signals.names)
+    if calibrated and len(batch):
+        calibrations = tuple(calibrate(answer, batch.target, batch.labelled) for answer in signals.answers)
+    if not isinstance(fusion, Fittable) or fusion.fitted:
+        return calibrations, fusion
+    if not len(batch) or not bool(batch.labelled.any()):
+        raise InputError(
+            f"fusion {fusion.name!r} learns from labelled rows that the teachers have not seen, and there is none: "
+            "give validation rows, or choose a fusion that needs no labels (mean, vote, entropy)"
+        )
+    shown = calibrating.apply(calibrations, signals).stacked()
+    return calibrations, fusion.fit(shown, batch.target, batch.labelled)
+
+
+def flag_seen(answer_train: Any, answer_heldout: Any, train: Batch, heldout: Batch) -> str | None:
+    """Why a teacher seems to have been trained on the training rows, or None.
+
+    It is flagged when its loss there is lower than on held-out rows by more than three standard errors
+    of the difference.
+    """
+    inside, outside = per_row_loss(answer_train, train), per_row_loss(answer_heldout, heldout)
+    if len(inside) < 5 or len(outside) < 5:
+        return None
+    gap = float(outside.mean() - inside.mean())
+    error = float((inside.var() / len(inside) + outside.var() / len(outside)).sqrt())
+    if gap <= 3.0 * max(error, 1e-9):
+        return None
+    return (
+        f"its loss is {float(inside.mean()):.3f} on training rows and {float(outside.mean()):.3f} on held-out rows "
+        f"({gap / max(error, 1e-9):.0f} standard errors apart): it has probably been trained on them"
+    )
+
+
+def per_row_loss(answer: Any, batch: Batch) -> Tensor:
+    """Loss of a teacher on each labelled row where it answers: cross-entropy, or squared error."""
+    ready = AsIs().apply(answer)
+    if ready.kind_of_space == "values":
+        known = batch.labelled & ready.valid
+        return (ready.mean - batch.target).square()[known].double()
+    if ready.kind_of_space == "labels":
+        known = batch.labelled & ready.valid
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(
+            ready.logits, batch.target.to(ready.logits), reduction="none"
+        )
+        return loss[known].double()
+    known = batch.labelled & ready.valid & ready.coverage[batch.target]
+    return -ready.log_probs().gather(-1, batch.target.unsqueeze(-1)).squeeze(-1)[known].double()

@@ -1,0 +1,110 @@
+"""Evaluation: answers about many rows, their quality, and what they cost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..core import Batch, Task, Teacher
+from ..data import Rows
+from ..teaching.sources import ask_one
+
+
+def answers(
+    student: nn.Module, rows: Rows, row: np.ndarray, task: Task, device: torch.device | str = "cpu", size: int = 1024
+) -> tuple[Any, Batch]:
+    """The student's answers about these rows, on the CPU, and the rows as one batch without inputs.
+
+    The student answers in evaluation mode and is left as it was.
+    """
+    was = student.training
+    student.eval()
+    found: list[Any] = []
+    with torch.no_grad():
+        for batch in rows.batches(row, size):
+            found.append(_on_cpu(task.answer(student, batch.to(device))))
+    student.train(was)
+    return type(found[0]).concat(found), rows.batch(row, inputs=False)
+
+
+def quality(task: Task, answer: Any, batch: Batch) -> dict[str, float]:
+    """The task's metrics on labelled rows."""
+    return task.metrics(answer, batch.target, batch.labelled)
+
+
+def teacher_answers(teacher: Teacher, rows: Rows, row: np.ndarray, size: int = 4096) -> Any:
+    """A teacher's answers about these rows."""
+    parts = [ask_one(teacher, rows.columns, row[i : i + size]) for i in range(0, len(row), size)]
+    first: Any = type(parts[0])
+    return first.concat(parts)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an answer costs on this machine.
+
+    Attributes:
+        p50_ms: median wall time of one row asked alone, in milliseconds.
+        p99_ms: 99th percentile of the same.
+        rows_per_s: rows per second when asked in batches.
+    """
+
+    p50_ms: float
+    p99_ms: float
+    rows_per_s: float
+
+
+def cost(one: Callable[[], object], many: Callable[[], object], rows: int, seconds: float = 0.3) -> Cost:
+    """Measures `one` (asks about a single row) and `many` (asks about `rows` rows), warm, for about `seconds`."""
+    one()
+    times: list[float] = []
+    end = time.perf_counter() + seconds
+    while len(times) < 20 or (time.perf_counter() < end and len(times) < 5000):
+        start = time.perf_counter()
+        one()
+        times.append(time.perf_counter() - start)
+        if len(times) >= 5 and sum(times) > 4 * seconds:
+            break
+    many()
+    start, turns = time.perf_counter(), 0
+    while turns < 1 or time.perf_counter() - start < seconds / 2:
+        many()
+        turns += 1
+    rate = turns * rows / (time.perf_counter() - start)
+    return Cost(float(np.percentile(times, 50)) * 1e3, float(np.percentile(times, 99)) * 1e3, rate)
+
+
+def student_cost(student: nn.Module, rows: Rows, row: np.ndarray, device: torch.device | str = "cpu") -> Cost:
+    """Cost of a student; single rows and batches of up to 1024 rows."""
+    was = student.training
+    student.eval()
+    single = list(rows.batch(row[:1]).to(device).inputs.values())
+    group = list(rows.batch(row[:1024]).to(device).inputs.values())
+    with torch.inference_mode():
+        found = cost(lambda: student(*single), lambda: student(*group), min(len(row), 1024))
+    student.train(was)
+    return found
+
+
+def teacher_cost(teacher: Teacher, rows: Rows, row: np.ndarray) -> Cost:
+    """Cost of a teacher, its own transform included."""
+    size = min(len(row), 1024)
+    return cost(
+        lambda: ask_one(teacher, rows.columns, row[:1]), lambda: ask_one(teacher, rows.columns, row[:size]), size
+    )
+
+
+def parameters(module: nn.Module) -> int:
+    """Number of trainable and fixed parameters."""
+    return sum(p.numel() for p in module.parameters())
+
+
+def _on_cpu(answer: Any) -> Any:
+    arrays = {name: value.cpu() for name, value in answer.to_arrays().items()}
+    return type(answer).from_arrays(arrays, answer.meta())

@@ -1,0 +1,322 @@
+"""fit: a visible loop around `Distillation.loss`."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..core import InputError, Renewable, Step
+from ..data import Rows
+from ..ops.schedules import Schedule
+from ..teaching import Distillation
+from . import checkpoint
+from .evaluate import answers, quality
+from .settings import Plateau, Training, autocast, device_of
+from .watchers import Watchers
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What happened in one epoch.
+
+    Attributes:
+        epoch: number, from 1.
+        step: optimiser steps taken so far.
+        lr: learning rate of the last step.
+        parts: mean of each part of the training loss, as it enters the sum.
+        watched: the value early stopping looks at, on validation rows (lower is better).
+        metrics: quality on validation rows.
+        weights: mean trust per teacher.
+        acted: share of rows on which the fusion rule acted.
+        seconds: since the start of the training.
+    """
+
+    epoch: int
+    step: int
+    lr: float
+    parts: dict[str, float]
+    watched: float
+    metrics: dict[str, float]
+    weights: list[float]
+    acted: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained student and how it got there.
+
+    Attributes:
+        student: at its last epoch, or at the best one when early stopping was asked for.
+        best: parameters of the epoch with the best watched value.
+        best_epoch: number of that epoch.
+        history: one record per epoch.
+        stopped: why the training ended.
+    """
+
+    student: nn.Module
+    best: dict[str, Tensor]
+    best_epoch: int
+    history: tuple[Epoch, ...]
+    stopped: str = "all epochs done"
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of the training."""
+        return self.history[-1].seconds
+
+    def steps_to(self, share: float, metric: str, higher: bool = True) -> int:
+        """Optimiser steps until the metric first reached this share of its last value (or last value / share)."""
+        last = self.history[-1].metrics[metric]
+        for epoch in self.history:
+            value = epoch.metrics[metric]
+            if value >= share * last if higher else value <= last / share:
+                return epoch.step
+        return self.history[-1].step
+
+
+@dataclass
+class _State:
+    """What a checkpoint has to hold."""
+
+    epoch: int = 0
+    step: int = 0
+    best: float = math.inf
+    best_epoch: int = 0
+    stale: int = 0
+    rate: float = 0.0
+    seconds: float = 0.0
+    kept: dict[str, Tensor] = field(default_factory=dict)
+    history: list[Epoch] = field(default_factory=list)
+
+
+def fit(
+    student: nn.Module,
+    distillation: Distillation,
+    rows: Rows,
+    training: Training | None = None,
+    progress: Callable[[Epoch, int], None] | None = None,
+) -> Fitted:
+    """Trains a student in place.
+
+    Args:
+        student: any module that takes the student's columns.
+        distillation: prepared or not; under plan 1 it is prepared here.
+        rows: the train split is learnt from, the validation split watched, the test split never opened.
+        training: settings.
+        progress: called after each epoch with its record and the number of epochs planned.
+
+    Raises:
+        InputError: the loss is not finite (names the epoch, step and part), or a name does not fit.
+        StoreError: the checkpoint cannot be written or read.
+    """
+    training = training or Training()
+    device = device_of(training.device)
+    torch.manual_seed(training.seed)
+    student.to(device)
+    module = distillation.attach(student).to(device)
+    optimizer = training.optimizer(module)
+    distillation.check_optimizer(optimizer)
+    if distillation.means is None:
+        distillation = distillation.prepared(rows.batches(rows.taught, 4096, inputs=False))
+    forward: nn.Module = torch.compile(student) if training.compile else student  # pyright: ignore[reportAssignmentType]
+    state = _State()
+    _resume(training, state, module, optimizer)
+    watchers = Watchers.of(training)
+    stopped = "all epochs done"
+    start = time.perf_counter() - state.seconds
+    while state.epoch < training.epochs:
+        _release(student, training.release, state.epoch)
+        distillation = _renewed(distillation, student, rows, device)
+        record = _epoch(forward, module, distillation, rows, training, optimizer, state, device, watchers)
+        record = _watched(record, student, distillation, rows, training, device, start)
+        state.history.append(record)
+        _remember(state, record, student, training)
+        watchers.log(asdict(record))
+        if training.checkpoint is not None:
+            checkpoint.save(training.checkpoint, _packed(state, module, optimizer, training))
+        if progress is not None:
+            progress(record, training.epochs)
+        if training.patience is not None and state.stale >= training.patience:
+            stopped = f"no better {training.watch} for {training.patience} epochs, best at epoch {state.best_epoch}"
+            break
+    watchers.close()
+    _release(student, {}, 0)
+    if training.patience is not None:
+        student.load_state_dict(state.kept)
+    return Fitted(student, state.kept, state.best_epoch, tuple(state.history), stopped)
+
+
+def _epoch(
+    forward: nn.Module,
+    module: nn.Module,
+    distillation: Distillation,
+    rows: Rows,
+    training: Training,
+    optimizer: torch.optim.Optimizer,
+    state: _State,
+    device: torch.device,
+    watchers: Watchers,
+) -> Epoch:
+    per_epoch = math.ceil(len(rows.train) / training.batch_size)
+    sums: dict[str, Tensor] = {}
+    trust, acted, seen = [], [], []
+    module.train()
+    for batch in rows.batches(rows.train, training.batch_size, seed=training.seed, epoch=state.epoch):
+        at = Step(state.step, state.epoch, state.step / (per_epoch * training.epochs))
+        _set_rate(optimizer, training, state, at)
+        with autocast(training.precision, device):
+            loss = distillation.loss(forward, batch.to(device), at)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        if training.clip is not None:
+            norm = torch.nn.utils.clip_grad_norm_(module.parameters(), training.clip)
+            if not bool(torch.isfinite(norm)):
+                raise InputError(_not_finite(loss, state))
+        optimizer.step()
+        watchers.step()
+        for name, part in loss.parts.items():
+            sums[name] = sums.get(name, 0.0) + (part.factor * part.mean()).detach()
+        if loss.weights is not None:
+            items = loss.weights.flatten(1)
+            trust.append(items.sum(1))
+            seen.append((items.sum(0) > 0).sum())
+        if loss.acted is not None:
+            acted.append(loss.acted.float().mean())
+        state.step += 1
+    values = {name: float(value) / per_epoch for name, value in sums.items()}
+    if not all(math.isfinite(value) for value in values.values()):
+        raise InputError(f"the loss became NaN or infinite in epoch {state.epoch + 1}: {values}; lower the learning rate")
+    state.epoch += 1
+    weights = (torch.stack(trust).sum(0) / torch.stack(seen).sum().clamp_min(1)).tolist() if trust else []
+    share = float(torch.stack(acted).mean()) if acted else 0.0
+    return Epoch(state.epoch, state.step, state.rate, values, math.nan, {}, weights, share, 0.0)
+
+
+def _watched(
+    record: Epoch,
+    student: nn.Module,
+    distillation: Distillation,
+    rows: Rows,
+    training: Training,
+    device: torch.device,
+    start: float,
+) -> Epoch:
+    """The record with what the validation rows say."""
+    task = distillation.task
+    looked = rows.validation if len(rows.validation) else rows.labelled_train
+    if not len(looked):
+        found, value = {}, sum(record.parts.values())
+    else:
+        answer, batch = answers(student, rows, looked, task, device)
+        found = quality(task, answer, batch)
+        if training.watch == "loss":
+            value = float(distillation.loss_of(answer, batch, Step(record.step, record.epoch, 1.0)).total)
+        elif training.watch in found:
+            value = -found[training.watch] if task.higher_is_better[training.watch] else found[training.watch]
+        else:
+            raise InputError(f"watch={training.watch!r} is not known: loss or one of {sorted(found)}")
+    return Epoch(
+        record.epoch,
+        record.step,
+        record.lr,
+        record.parts,
+        value,
+        found,
+        record.weights,
+        record.acted,
+        time.perf_counter() - start,
+    )
+
+
+def _remember(state: _State, record: Epoch, student: nn.Module, training: Training) -> None:
+    state.seconds = record.seconds
+    better = record.watched < state.best - 1e-6
+    if better or not state.kept:
+        state.best, state.best_epoch, state.stale = record.watched, record.epoch, 0
+        state.kept = copy.deepcopy({name: value.detach().cpu() for name, value in student.state_dict().items()})
+    else:
+        state.stale += 1
+    rate = training.rate()
+    if isinstance(rate, Plateau) and state.stale and state.stale % rate.patience == 0:
+        state.rate = max(state.rate * rate.factor, rate.smallest)
+
+
+def _set_rate(optimizer: torch.optim.Optimizer, training: Training, state: _State, at: Step) -> None:
+    rate: Schedule | Plateau = training.rate()
+    if isinstance(rate, Plateau):
+        state.rate = state.rate or rate.lr
+    else:
+        state.rate = rate.at(Step(at.step, at.epoch, at.progress + 1e-9))
+    for group in optimizer.param_groups:
+        group["lr"] = state.rate
+
+
+def _release(student: nn.Module, release: dict[str, int], epoch: int) -> None:
+    """Switches parameters on from their epoch; refuses prefixes that name nothing."""
+    names = [name for name, _ in student.named_parameters()]
+    for prefix in release:
+        if not any(name.startswith(prefix) for name in names):
+            raise InputError(f"release names {prefix!r}, but no parameter starts with it; there are {names[:8]}")
+    for name, parameter in student.named_parameters():
+        until = max((at for prefix, at in release.items() if name.startswith(prefix)), default=0)
+        parameter.requires_grad_(epoch >= until)
+
+
+def _renewed(distillation: Distillation, student: nn.Module, rows: Rows, device: torch.device) -> Distillation:
+    """A fusion that follows what the student has learnt looks at it once per epoch."""
+    if not isinstance(distillation.fusion, Renewable) or distillation.heldout is None:
+        return distillation
+    answer, _ = answers(student, rows, distillation.heldout.numpy(), distillation.task, device)
+    return distillation.renewed(answer)
+
+
+def _not_finite(loss: Any, state: _State) -> str:
+    parts = {name: float(part.mean()) for name, part in loss.parts.items()}
+    return (
+        f"the gradient became NaN or infinite in epoch {state.epoch + 1}, step {state.step} (parts of the loss: {parts}): "
+        "lower the learning rate, or check the student's inputs"
+    )
+
+
+def _packed(
+    state: _State, module: nn.Module, optimizer: torch.optim.Optimizer, training: Training
+) -> dict[str, Any]:
+    return {
+        "module": module.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "random": torch.get_rng_state(),
+        "settings": _identity(training),
+        "state": {**vars(state), "history": [asdict(epoch) for epoch in state.history]},
+    }
+
+
+def _identity(training: Training) -> str:
+    """What has to be the same for a checkpoint to be continued."""
+    return f"{training.optimiser} batch={training.batch_size} epochs={training.epochs} seed={training.seed} lr={training.lr}"
+
+
+def _resume(training: Training, state: _State, module: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    if training.checkpoint is None:
+        return
+    found = checkpoint.load(training.checkpoint)
+    if found is None:
+        return
+    if found["settings"] != _identity(training):
+        raise InputError(
+            f"the checkpoint in {training.checkpoint} belongs to another training ({found['settings']}), now asked for: "
+            f"{_identity(training)}; use another folder or delete it"
+        )
+    module.load_state_dict(found["module"])
+    optimizer.load_state_dict(found["optimizer"])
+    torch.set_rng_state(found["random"])
+    for name, value in found["state"].items():
+        setattr(state, name, [Epoch(**e) for e in value] if name == "history" else value)
+

@@ -1,0 +1,153 @@
+"""Teachers fitted here, and how they answer about the rows they were fitted on: out of fold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..core import Columns, InputError, Signals, Space, Task, Teacher, Weights
+from ..data import Rows
+from ..ops.simplex import normalised
+from ..store.fingerprint import digest
+from ..teachers import EstimatorTeacher, ModuleTeacher
+from ..teaching import Distillation, Objective
+from ..teaching.ensemble import answer_of
+from ..teaching.sources import Nobody
+from .fit import fit
+from .settings import Training
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """One model per fold, as one teacher that never answers about a row it was fitted on.
+
+    Rows in the map are answered by the model that did not see them, live or stored; all others by the
+    mean of the fold models.
+
+    Attributes:
+        models: one teacher per fold.
+        fold: int64 [N], the fold in which a row was held out, -1 for rows no model was fitted on.
+    """
+
+    name: str
+    models: tuple[Teacher, ...]
+    fold: np.ndarray
+    frozen: bool = True
+    deterministic: bool = True
+
+    @property
+    def space(self) -> Space:
+        """That of the models."""
+        return self.models[0].space
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """That of the models."""
+        return self.models[0].reads
+
+    @property
+    def seen(self) -> np.ndarray:
+        """No row is answered by a model that saw it."""
+        return np.zeros(0, dtype=np.int64)
+
+    @property
+    def fitted_on(self) -> np.ndarray:
+        """Row numbers some model was fitted on."""
+        return np.flatnonzero(self.fold >= 0)
+
+    @property
+    def parameters(self) -> int | None:
+        """Sum over the models, where they count."""
+        parts = [model.parameters for model in self.models]
+        known = [part for part in parts if part is not None]
+        return sum(known) if len(known) == len(parts) else None
+
+    @property
+    def fingerprint(self) -> Mapping[str, str]:
+        """Fingerprints of the models and the fold map."""
+        parts = [f"{k}={v}" for model in self.models for k, v in sorted(model.fingerprint.items())]
+        return {"models": digest(*parts), "folds": digest(self.fold)}
+
+    def answer(self, columns: Columns) -> Any:
+        """The mean of the fold models, for rows that none was fitted on."""
+        return _mean([model.answer(columns) for model in self.models])
+
+    def answer_rows(self, columns: Columns, row: np.ndarray) -> Any:
+        """Out of fold where a row is in the map, the mean of the models elsewhere."""
+        known = (row >= 0) & (row < len(self.fold))
+        fold = np.where(known, self.fold[np.where(known, row, 0)], -1)
+        answers = [model.answer(columns) for model in self.models]
+        pieces = [_mean(answers), *[_mean([answer]) for answer in answers]]
+        joined = type(pieces[0]).concat(pieces)
+        place = torch.from_numpy((fold + 1) * len(row) + np.arange(len(row)))
+        return joined.take(place)
+
+
+def _mean(answers: Sequence[Any]) -> Any:
+    names = tuple(str(i) for i in range(len(answers)))
+    if all(getattr(answer, "kind", "") == "votes" for answer in answers):
+        scores = torch.stack([answer.scores for answer in answers]).mean(0)
+        return type(answers[0]).of(scores, "votes", valid=answers[0].valid, coverage=answers[0].coverage)
+    stacked = Signals(names, tuple(answers)).stacked()
+    return answer_of(Weights(normalised(torch.ones(stacked.valid.shape), stacked.valid)), stacked)
+
+
+def folds(rows: Rows, row: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """The fold of each of these rows: stratified by class, random otherwise; int64 like `row`.
+
+    Raises:
+        InputError: fewer rows than folds.
+    """
+    if len(row) < count:
+        raise InputError(f"{count} folds need at least as many labelled rows, there are {len(row)}")
+    generator = np.random.default_rng(seed)
+    order = generator.permutation(len(row))
+    if rows.space.kind == "classes":
+        order = order[np.argsort(rows.target[row[order]], kind="stable")]
+    found = np.empty(len(row), dtype=np.int64)
+    found[order] = np.arange(len(row)) % count
+    return found
+
+
+def fit_teacher(
+    make: Callable[[], Any], rows: Rows, row: np.ndarray, task: Task, *, name: str, seed: int, training: Training
+) -> Teacher:
+    """One model fitted on these labelled rows: an nn.Module by `fit`, anything else by its own `fit(X, y)`."""
+    torch.manual_seed(seed)
+    model = make()
+    if isinstance(model, nn.Module):
+        fit_labels(model, rows, row, task, training)
+        model.cpu().eval()
+        return ModuleTeacher(
+            name, model, reads=rows.inputs, names=task.space.names, space=task.space.answer, output="logits", seen=row
+        )
+    if hasattr(model, "set_params") and "random_state" in model.get_params():
+        model.set_params(random_state=seed)
+    table = np.concatenate([np.asarray(rows.columns[c])[row].reshape(len(row), -1) for c in rows.inputs], axis=1)
+    target = rows.target[row]
+    if task.name == "classification":
+        target = np.array(task.space.names)[target]
+    elif task.name == "regression" and target.shape[1] == 1:
+        target = target[:, 0]
+    model.fit(table, target)
+    return EstimatorTeacher(name, model, reads=rows.inputs, names=task.space.names, space=task.space.answer, seen=row)
+
+
+def fit_labels(module: nn.Module, rows: Rows, row: np.ndarray, task: Task, training: Training) -> None:
+    """Trains a module on labels alone, through the same loop as a student."""
+    from dataclasses import replace
+
+    own = replace(rows.with_labels(row), train=np.asarray(row), validation=np.zeros(0, dtype=np.int64))
+    fit(module, labels_only(task), own, training)
+
+
+def labels_only(task: Task) -> Distillation:
+    """The plain baseline: no teachers, the hard loss alone, through the same path."""
+    from ..fusion import Mean
+
+    return Distillation(Nobody(), Mean(), Objective((), soft=0.0), task)

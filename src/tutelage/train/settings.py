@@ -1,0 +1,126 @@
+"""Settings of a training: plain numbers, each with a default that does the right thing on small data."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import nn
+
+from ..core import InputError
+from ..ops.schedules import Constant, Cosine, Schedule
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """`lr`, multiplied by `factor` when the watched value has not improved for `patience` epochs."""
+
+    lr: float
+    factor: float = 0.3
+    patience: int = 3
+    smallest: float = 1e-6
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a student is trained.
+
+    Args:
+        epochs: passes over the training rows.
+        batch_size: rows per step.
+        optimiser: `sgd` (Nesterov momentum), `adam` or `adamw` (Loshchilov and Hutter 2019).
+        lr: learning rate; a number means a cosine from it to 0 after a short warm-up, a schedule is
+            taken as it is, `Plateau` watches the validation rows.
+        momentum: of `sgd`.
+        decay: decoupled weight decay (`adamw` only); the exact L2 term is `Objective.l2`.
+        clip: largest norm of the gradient, None for no limit.
+        watch: what early stopping and "best epoch" look at: `loss` (validation loss at the final share
+            and temperatures) or the name of a metric of the task.
+        patience: epochs without improvement before stopping; None trains to the end.
+        release: parameter name prefix -> epoch from which it learns; `{"body": 5}` trains the rest first.
+        precision: `fp32`, `bf16` (autocast), or `auto`: bf16 where the device has fast bf16 units.
+        compile: whether the student goes through `torch.compile`.
+        device: `auto`, `cpu`, `cuda`, `mps`.
+        seed: of batch order and of everything random inside the student.
+        checkpoint: folder for a checkpoint per epoch; a training found there is continued.
+        tensorboard: folder for a TensorBoard log (extra `track`).
+        profile: folder for a torch profiler trace of the first steps.
+    """
+
+    epochs: int = 40
+    batch_size: int = 64
+    optimiser: Literal["sgd", "adam", "adamw"] = "adamw"
+    lr: float | Schedule | Plateau = 3e-3
+    momentum: float = 0.9
+    decay: float = 1e-4
+    clip: float | None = 5.0
+    watch: str = "loss"
+    patience: int | None = None
+    release: dict[str, int] = field(default_factory=dict)
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    compile: bool = False
+    device: str = "auto"
+    seed: int = 0
+    checkpoint: Path | None = None
+    tensorboard: Path | None = None
+    profile: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch_size < 1:
+            raise InputError(f"epochs and batch_size must be at least 1, got {self.epochs} and {self.batch_size}")
+        if self.decay and self.optimiser != "adamw" and self.decay != Training.decay:
+            raise InputError(
+                f"decay={self.decay} is decoupled weight decay, which {self.optimiser} does not have: use adamw, or "
+                "the exact L2 term Objective(l2=...)"
+            )
+
+    def rate(self) -> Schedule | Plateau:
+        """The learning-rate schedule."""
+        if isinstance(self.lr, int | float):
+            return Cosine(float(self.lr), warmup=0.05) if self.epochs > 1 else Constant(float(self.lr))
+        return self.lr
+
+    def optimizer(self, module: nn.Module) -> torch.optim.Optimizer:
+        """The optimiser over all parameters; those not yet released are switched off by `requires_grad`."""
+        found = list(module.parameters())
+        first = 1.0
+        if self.optimiser == "sgd":
+            return torch.optim.SGD(found, lr=first, momentum=self.momentum, nesterov=self.momentum > 0)
+        if self.optimiser == "adam":
+            return torch.optim.Adam(found, lr=first)
+        return torch.optim.AdamW(found, lr=first, weight_decay=self.decay)
+
+
+def device_of(name: str) -> torch.device:
+    """The device meant by `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
+
+    Raises:
+        InputError: it is not there.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise InputError(f"device {name!r} is not known: auto, cpu, cuda, mps") from error
+    there = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
+    if device.type in there and not there[device.type]():
+        raise InputError(f"device {name!r} was asked for and this machine has none: use --device auto")
+    return device
+
+
+def autocast(precision: str, device: torch.device) -> torch.autocast:
+    """bf16 arithmetic where asked for, or where `auto` finds that it pays (CUDA with bf16 units)."""
+    pays = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    wanted = precision == "bf16" or (precision == "auto" and pays)
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=wanted)
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
