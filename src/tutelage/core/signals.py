@@ -46,6 +46,10 @@ class Signals:
         keep = [i for i in range(len(self.names)) if i != teacher]
         return Signals(tuple(self.names[i] for i in keep), tuple(self.answers[i] for i in keep))
 
+    def only(self, teacher: int) -> Signals:
+        """The signals of one teacher."""
+        return Signals((self.names[teacher],), (self.answers[teacher],))
+
     @staticmethod
     def concat(parts: Sequence[Signals]) -> Signals:
         """The signals about all rows, in order."""

@@ -245,7 +245,7 @@ def encode_target(
         raise InputError(f"a target of shape {raw.shape} and type {raw.dtype} is not understood: give space=")
     labels = [class_name(value) for value in raw.tolist()]
     known = np.array([label is not None for label in labels])
-    present = sorted({label for label in labels if label is not None}, key=_natural)
+    present = sorted({label for label in labels if label is not None}, key=natural)
     classes = tuple(names) if names else tuple(present)
     strange = [label for label in present if label not in classes]
     if strange:
@@ -279,7 +279,7 @@ def split(
     parts: tuple[list[np.ndarray], ...] = ([np.flatnonzero(~whole)], [], [])
     for group in groups:
         order = generator.permutation(group)
-        cuts = [max(1, round(share * len(order))) if len(order) >= 3 else 0 for share in shares]
+        cuts = [max(1, round(share * len(order))) if share and len(order) >= 3 else 0 for share in shares]
         parts[1].append(order[: cuts[0]])
         parts[2].append(order[cuts[0] : cuts[0] + cuts[1]])
         parts[0].append(order[cuts[0] + cuts[1] :])
@@ -292,7 +292,8 @@ def _whole(values: np.ndarray) -> bool:
     return bool(values.ndim == 1 and np.all(finite == np.round(finite)) and len(np.unique(finite)) <= 50)
 
 
-def _natural(name: str) -> tuple[int, float, str]:
+def natural(name: str) -> tuple[int, float, str]:
+    """Sort key that puts numbers in numeric order before words."""
     try:
         return (0, float(name), name)
     except ValueError:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..core import Batch, Fittable, Fusion, InputError, LeakageError, SignalSource, Teacher
+from ..core import Batch, Fittable, Fusion, InputError, LeakageError, Signals, SignalSource, Teacher
 from . import calibration as calibrating
 from .calibration import AsIs, Calibration, calibrate
 
@@ -70,13 +70,20 @@ def learn(
     return calibrations, fusion.fit(shown, batch.target, batch.labelled)
 
 
+def calibrated(source: SignalSource, heldout: Batch, asked: Batch) -> Signals:
+    """Signals about the rows `asked`, calibrated on the rows `heldout`."""
+    found = source.gather(heldout.row, heldout.view)
+    calibrations = tuple(calibrate(answer, heldout.target, heldout.labelled) for answer in found.answers)
+    return calibrating.apply(calibrations, source.gather(asked.row, asked.view))
+
+
 def flag_seen(answer_train: Any, answer_heldout: Any, train: Batch, heldout: Batch) -> str | None:
     """Why a teacher seems to have been trained on the training rows, or None.
 
     It is flagged when its loss there is lower than on held-out rows by more than three standard errors
     of the difference.
     """
-    inside, outside = per_row_loss(answer_train, train), per_row_loss(answer_heldout, heldout)
+    inside, outside = (loss[known] for loss, known in (row_loss(answer_train, train), row_loss(answer_heldout, heldout)))
     if len(inside) < 5 or len(outside) < 5:
         return None
     gap = float(outside.mean() - inside.mean())
@@ -89,17 +96,21 @@ def flag_seen(answer_train: Any, answer_heldout: Any, train: Batch, heldout: Bat
     )
 
 
-def per_row_loss(answer: Any, batch: Batch) -> Tensor:
-    """Loss of a teacher on each labelled row where it answers: cross-entropy, or squared error."""
+def row_loss(answer: Any, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Loss of an answer per row, float64 [B], and where it could be taken (a label and an answer), bool [B].
+
+    Cross-entropy for classes, its mean over labels for labels, squared error averaged over columns for values.
+    """
     ready = AsIs().apply(answer)
-    if ready.kind_of_space == "values":
-        known = batch.labelled & ready.valid
-        return (ready.mean - batch.target).square()[known].double()
+    if ready.kind_of_space == "classes":
+        known = batch.labelled & ready.valid & ready.coverage[batch.target]
+        logs = ready.log_probs().gather(-1, batch.target.unsqueeze(-1)).squeeze(-1)
+        return -logs.masked_fill(~known, 0.0).double(), known
+    entry = batch.labelled & ready.valid
     if ready.kind_of_space == "labels":
-        known = batch.labelled & ready.valid
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(
-            ready.logits, batch.target.to(ready.logits), reduction="none"
-        )
-        return loss[known].double()
-    known = batch.labelled & ready.valid & ready.coverage[batch.target]
-    return -ready.log_probs().gather(-1, batch.target.unsqueeze(-1)).squeeze(-1)[known].double()
+        truth = batch.target.to(ready.logits)
+        losses = torch.nn.functional.binary_cross_entropy_with_logits(ready.logits, truth, reduction="none")
+    else:
+        losses = (ready.mean - batch.target).square()
+    total = losses.masked_fill(~entry, 0.0).double().sum(-1)
+    return total / entry.sum(-1).clamp_min(1), entry.any(-1)

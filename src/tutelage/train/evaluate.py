@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from torch import nn
 
 from ..core import Batch, Task, Teacher
 from ..data import Rows
+from ..teaching import AsIs
 from ..teaching.sources import ask_one
 
 
@@ -98,6 +99,34 @@ def teacher_cost(teacher: Teacher, rows: Rows, row: np.ndarray) -> Cost:
     return cost(
         lambda: ask_one(teacher, rows.columns, row[:1]), lambda: ask_one(teacher, rows.columns, row[:size]), size
     )
+
+
+@dataclass(frozen=True)
+class Performance:
+    """Quality and cost of one contender on some rows.
+
+    Attributes:
+        metrics: of the task.
+        cost: latency and throughput on this machine.
+        parameters: where they count, else None.
+        answer: the answers themselves.
+    """
+
+    metrics: Mapping[str, float]
+    cost: Cost
+    parameters: int | None
+    answer: Any = field(repr=False)
+
+
+def performance(model: nn.Module | Teacher, rows: Rows, task: Task, row: np.ndarray) -> Performance:
+    """Quality and cost of a student or a teacher on these rows; votes count as probabilities of stated accuracy."""
+    batch = rows.batch(row, inputs=False)
+    if isinstance(model, nn.Module):
+        device = next((p.device for p in model.parameters()), torch.device("cpu"))
+        answer, _ = answers(model, rows, row, task, device)
+        return Performance(quality(task, answer, batch), student_cost(model, rows, row, device), parameters(model), answer)
+    answer = AsIs().apply(teacher_answers(model, rows, row))
+    return Performance(quality(task, answer, batch), teacher_cost(model, rows, row), model.parameters, answer)
 
 
 def parameters(module: nn.Module) -> int:

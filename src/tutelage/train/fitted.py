@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -140,8 +140,6 @@ def fit_teacher(
 
 def fit_labels(module: nn.Module, rows: Rows, row: np.ndarray, task: Task, training: Training) -> None:
     """Trains a module on labels alone, through the same loop as a student."""
-    from dataclasses import replace
-
     own = replace(rows.with_labels(row), train=np.asarray(row), validation=np.zeros(0, dtype=np.int64))
     fit(module, labels_only(task), own, training)
 
@@ -151,3 +149,62 @@ def labels_only(task: Task) -> Distillation:
     from ..fusion import Mean
 
     return Distillation(Nobody(), Mean(), Objective((), soft=0.0), task)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One of several models to be trained: how it is made, and on which rows."""
+
+    name: str
+    make: Callable[[], Any]
+    seed: int
+    training: Training
+    resampled: bool
+
+    def sample(self, row: np.ndarray) -> np.ndarray:
+        """All rows, or a bootstrap sample's distinct rows (about 63 % of them)."""
+        if not self.resampled:
+            return row
+        drawn = np.random.default_rng((self.seed, len(row))).choice(row, size=len(row))
+        return np.unique(drawn)
+
+
+def variants(
+    make: Callable[[], Any] | Sequence[Callable[[], Any]], n: int, vary: Sequence[str], seed: int, training: Training
+) -> list[Variant]:
+    """The n models that `train_models` trains.
+
+    Raises:
+        InputError: `vary` names something unknown, or several makers come without `architecture`.
+    """
+    strange = sorted(set(vary) - {"seed", "optimiser", "architecture", "data"})
+    if strange:
+        raise InputError(f"vary={strange} is not known: seed, optimiser, architecture, data")
+    makers = [make] if callable(make) else list(make)
+    if len(makers) > 1 and "architecture" not in vary:
+        raise InputError(f"{len(makers)} makers were given: add 'architecture' to vary, or give one")
+    if n < 1:
+        raise InputError(f"n must be at least 1, got {n}")
+    found: list[Variant] = []
+    turns = ("adamw", "sgd", "adam") if "optimiser" in vary else (training.optimiser,)
+    for number in range(n):
+        optimiser = turns[number % len(turns)]
+        lr = 0.05 if optimiser == "sgd" and training.optimiser != "sgd" else training.lr
+        own = replace(training, seed=seed + number, optimiser=optimiser, lr=lr)
+        maker = makers[number % len(makers)]
+        found.append(Variant(f"model_{number}", maker, seed + number, own, "data" in vary))
+    return found
+
+
+def fitted_out_of_fold(one: Variant, rows: Rows, row: np.ndarray, task: Task, count: int) -> OutOfFold:
+    """One model per fold, as a teacher that answers these rows out of fold."""
+    fold = folds(rows, row, count, one.seed)
+    models = tuple(
+        fit_teacher(
+            one.make, rows, row[fold != held], task, name=f"{one.name}/{held}", seed=one.seed, training=one.training
+        )
+        for held in range(count)
+    )
+    place = np.full(len(rows), -1, dtype=np.int64)
+    place[row] = fold
+    return OutOfFold(one.name, models, place)

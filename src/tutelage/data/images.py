@@ -1,0 +1,141 @@
+"""Images from folders: one folder per class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core import Classes, InputError, Space, require
+from .rows import Rows, Sealed, natural, split
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+
+
+@dataclass(frozen=True)
+class ImagePreparation:
+    """How an image file becomes an array: RGB, resized to a square, bytes."""
+
+    size: int
+    output: str = "image"
+    reads: tuple[str, ...] = ("path",)
+
+    def apply(self, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """uint8 [N, size, size, 3] from file paths.
+
+        Raises:
+            InputError: a file is no readable image; names the file.
+        """
+        return {self.output: np.stack([decode(path, self.size) for path in columns["path"].tolist()])}
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON form."""
+        return {"kind": "images", "size": self.size, "output": self.output}
+
+
+@dataclass(frozen=True)
+class Images:
+    """Rows of a folder, the preparation, and remarks (files that could not be read)."""
+
+    rows: Rows
+    preparation: ImagePreparation
+    remarks: tuple[str, ...]
+
+
+def is_image_folder(path: Path) -> bool:
+    """Whether a folder holds folders with images."""
+    return path.is_dir() and any(_images(child) for child in path.iterdir() if child.is_dir())
+
+
+def read_images(
+    path: Path | str, *, validation: Path | str | None = None, test: Path | str | None = None, size: int = 32, seed: int = 0
+) -> Images:
+    """Rows from a folder with one folder of images per class.
+
+    Args:
+        path: training images.
+        validation: folder of the same form; split off the training images unless given.
+        test: folder of the same form; split off the training images unless given.
+        size: side of the square that images are resized to, in pixels.
+        seed: of the split.
+
+    Raises:
+        InputError: fewer than two classes, or another folder has other classes.
+    """
+    names = classes_of(Path(path))
+    parts = {"train": Path(path)}
+    parts |= {} if validation is None else {"validation": Path(validation)}
+    parts |= {} if test is None else {"test": Path(test)}
+    paths: list[str] = []
+    labels: list[int] = []
+    origin: list[str] = []
+    remarks: list[str] = []
+    pixels: list[np.ndarray] = []
+    for part, folder in parts.items():
+        strange = sorted(set(classes_of(folder)) - set(names))
+        if strange:
+            raise InputError(f"{folder} has classes {strange} that {path} does not have: {list(names)}")
+        for label, name in enumerate(names):
+            for file in _images(folder / name):
+                try:
+                    pixels.append(decode(file, size))
+                except InputError as error:
+                    remarks.append(str(error))
+                    continue
+                paths.append(str(file))
+                labels.append(label)
+                origin.append(part)
+    target = np.array(labels, dtype=np.int64)
+    space = Space(Classes, names)
+    where = {part: np.flatnonzero(np.array(origin) == part) for part in ("train", "validation", "test")}
+    train, held, tested = _split(target, space, where, seed)
+    columns = {"path": np.array(paths, dtype=object), "image": np.stack(pixels)}
+    known = np.ones(len(target), dtype=bool)
+    rows = Rows(columns, ("image",), target, space, known, train, held, Sealed(tested))
+    return Images(rows, ImagePreparation(size), tuple(remarks))
+
+
+def decode(path: Path | str, size: int) -> np.ndarray:
+    """One image as uint8 [size, size, 3].
+
+    Raises:
+        InputError: the file is no readable image.
+    """
+    image = require("PIL.Image", extra="vision", why="read images")
+    try:
+        with image.open(path) as opened:
+            return np.asarray(opened.convert("RGB").resize((size, size), image.Resampling.BILINEAR))
+    except (OSError, ValueError, SyntaxError, image.DecompressionBombError) as error:
+        raise InputError(f"{path} is no readable image ({error}): it is left out") from error
+
+
+def classes_of(folder: Path) -> tuple[str, ...]:
+    """Names of the folders that hold images.
+
+    Raises:
+        InputError: fewer than two.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder")
+    found = sorted((child.name for child in folder.iterdir() if child.is_dir() and _images(child)), key=natural)
+    if len(found) < 2:
+        raise InputError(f"{folder} needs at least two folders with images, one per class; found {found}")
+    return tuple(found)
+
+
+def _images(folder: Path) -> Sequence[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
+
+
+def _split(
+    target: np.ndarray, space: Space, where: dict[str, np.ndarray], seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    own = where["train"]
+    shares = (0.0 if len(where["validation"]) else 0.15, 0.0 if len(where["test"]) else 0.15)
+    train, held, tested = split(target[own], space, np.ones(len(own), dtype=bool), seed=seed, shares=shares)
+    return own[train], np.concatenate([own[held], where["validation"]]), np.concatenate([own[tested], where["test"]])

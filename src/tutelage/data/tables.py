@@ -1,0 +1,139 @@
+"""Tables from files: CSV, TSV, Parquet, JSON lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core import InputError, require
+from .prepare import TablePreparation, fit_table
+from .rows import Rows, Sealed, encode_target, split
+
+READERS = {
+    ".csv": ("read_csv", {"infer_schema_length": 10_000, "null_values": ["", "NA", "NaN", "nan", "null", "?"]}),
+    ".tsv": ("read_csv", {"separator": "\t", "infer_schema_length": 10_000, "null_values": ["", "NA", "NaN", "?"]}),
+    ".parquet": ("read_parquet", {}),
+    ".jsonl": ("read_ndjson", {}),
+    ".ndjson": ("read_ndjson", {}),
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of a file, the preparation that made the student's features, and remarks for the user."""
+
+    rows: Rows
+    preparation: TablePreparation
+    remarks: tuple[str, ...]
+
+
+def read_columns(path: Path | str) -> dict[str, np.ndarray]:
+    """The columns of a file: numbers as float64 or int64, everything else as objects (None where empty).
+
+    Raises:
+        InputError: the file is missing, of an unknown kind, or cannot be read (names the file).
+        MissingExtraError: polars is not installed.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"there is no file {path}")
+    if path.suffix not in READERS:
+        raise InputError(f"{path}: tables are read from {', '.join(READERS)}; for images give a folder per class")
+    polars = require("polars", extra="data", why=f"read {path.name}")
+    reader, options = READERS[path.suffix]
+    try:
+        frame = getattr(polars, reader)(path, **options)
+    except Exception as error:
+        raise InputError(f"{path} cannot be read as {path.suffix[1:]}: {error}") from error
+    if not len(frame):
+        raise InputError(f"{path} holds no rows")
+    return {name: _column(frame[name], polars) for name in frame.columns}
+
+
+def read_table(
+    path: Path | str,
+    target: str | Sequence[str],
+    *,
+    task: str | None = None,
+    test: Path | str | None = None,
+    ignore: Sequence[str] = (),
+    seed: int = 0,
+) -> Table:
+    """Rows of a file: target encoded, rows split, features prepared from training rows.
+
+    Args:
+        path: the file.
+        target: name of the target column, or several names (of 0/1 columns: labels; of numbers: values).
+        task: `classification`, `multilabel` or `regression`, where it cannot be told from the target.
+        test: another file that holds the test rows.
+        ignore: columns that nobody may read (identifiers, the future).
+        seed: of the split.
+
+    Raises:
+        InputError: the target is not a column, or has a single value.
+    """
+    columns = read_columns(path)
+    targets = [target] if isinstance(target, str) else list(target)
+    for name in targets:
+        if name not in columns:
+            raise InputError(f"{path} has no column {name!r}; there are {list(columns)}: name the target with --target")
+    held: dict[str, np.ndarray] = {}
+    if test is not None:
+        held = read_columns(test)
+        lost = sorted(set(columns) - set(held))
+        if lost:
+            raise InputError(f"{test} lacks columns {lost} of {path}")
+        columns = {name: np.concatenate([column, held[name]]) for name, column in columns.items()}
+    raw = columns[targets[0]] if len(targets) == 1 else np.stack([columns[name] for name in targets], axis=1)
+    coded, space, known = encode_target(raw, None if len(targets) == 1 else targets, space_for(raw, targets, task))
+    if space.kind == "classes" and len(space.names) < 2:
+        raise InputError(f"column {targets[0]!r} holds the single class {space.names}: there is nothing to learn")
+    first = len(coded) - (len(next(iter(held.values()))) if held else 0)
+    if held:
+        train, validation, rest = split(coded[:first], space, known[:first], seed=seed, shares=(0.15, 0.0))
+        train, test_rows = np.sort(np.concatenate([train, rest])), np.arange(first, len(coded))
+    else:
+        train, validation, test_rows = split(coded, space, known, seed=seed)
+    features = {n: c for n, c in columns.items() if n not in targets and n not in ignore}
+    preparation = fit_table(features, train)
+    columns = {n: c for n, c in columns.items() if n not in ignore} | preparation.apply(features)
+    remarks = tuple(f"column {name!r} is left out: it {why}" for name, why in preparation.left_out.items())
+    rows = Rows(columns, (preparation.output,), coded, space, known, train, validation, Sealed(test_rows))
+    return Table(rows, preparation, remarks)
+
+
+def space_for(raw: np.ndarray, names: Sequence[str], task: str | None) -> Any:
+    """The space meant by a task name, or None to find it out from the values.
+
+    Raises:
+        InputError: the task is not known.
+    """
+    from ..core import Classes, Labels, Space, Values
+    from .rows import class_name
+
+    if task is None:
+        if raw.ndim == 1:
+            return None
+        flat = raw.astype(float)
+        binary = np.isin(flat[np.isfinite(flat)], (0.0, 1.0)).all()
+        return Space(Labels if binary else Values, tuple(names))
+    if task == "regression":
+        return Space(Values, tuple(names))
+    if task == "multilabel":
+        return Space(Labels, tuple(names))
+    if task == "classification":
+        found = {class_name(value) for value in raw.tolist()} - {None}
+        return Space(Classes, tuple(sorted(str(name) for name in found)))
+    raise InputError(f"task {task!r} is not known: classification, multilabel, regression")
+
+
+def _column(series: Any, polars: Any) -> np.ndarray:
+    if series.dtype == polars.Boolean:
+        series = series.cast(polars.Int64)
+    if series.dtype.is_numeric():
+        return np.asarray(series.cast(polars.Float64).to_numpy() if series.null_count() else series.to_numpy())
+    return np.array(series.cast(polars.String, strict=False).to_list(), dtype=object)

@@ -1,0 +1,115 @@
+"""Choices made on held-out labelled rows, before any student is trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..core import Batch, Context, Fusion, InputError, Signals, Task
+from ..fusion import Entropy, GeometricMean, Mean, Performance, SoftVote, Stacking
+from ..teaching import Memory
+from ..teaching import calibration as calibrating
+from ..teaching.ensemble import answer_of
+from ..teaching.heldout import learn, row_loss
+
+FOLDS = 5
+MIN_ROWS = 30
+"""Fewer held-out labelled rows than this cannot tell fusions apart: the plain mean is taken."""
+
+
+def candidates(task: Task) -> tuple[Fusion, ...]:
+    """Fusions tried when the user names none."""
+    if task.space.kind == "values":
+        return Mean(), Performance(reward="inv_mse"), Stacking()
+    return Mean(), GeometricMean(), SoftVote(), Entropy(), Performance(), Stacking()
+
+
+def best_single(signals: Signals, task: Task, batch: Batch) -> str:
+    """Name of the teacher with the least cross-fitted, calibrated held-out loss; abstaining costs the prior's loss."""
+    if not int(batch.labelled.sum()):
+        return signals.names[0]
+    losses = {name: heldout_loss(signals.only(i), Mean(), batch) for i, name in enumerate(signals.names)}
+    return min(losses, key=lambda name: float(losses[name].mean()))
+
+
+def choose_fusion(signals: Signals, task: Task, batch: Batch) -> tuple[Fusion, str]:
+    """The fusion whose ensemble has the least cross-fitted held-out loss, and why.
+
+    The plain mean is kept unless another is better by more than one standard error of the paired difference.
+    """
+    known = int((batch.labelled if batch.labelled.dim() == 1 else batch.labelled.any(1)).sum())
+    if len(signals.names) == 1:
+        return Mean(), "there is one teacher"
+    if known < MIN_ROWS:
+        return Mean(), f"{known} held-out labelled rows cannot tell fusions apart (at least {MIN_ROWS})"
+    losses: dict[str, Tensor] = {}
+    tried: dict[str, Fusion] = {}
+    for fusion in candidates(task):
+        try:
+            losses[fusion.name] = heldout_loss(signals, fusion, batch)
+        except InputError:
+            continue
+        tried[fusion.name] = fusion
+    plain = losses[Mean.name]
+    best = min(losses, key=lambda name: float(losses[name].mean()))
+    gain = plain - losses[best]
+    error = float(gain.std() / len(gain) ** 0.5)
+    if float(gain.mean()) <= error:
+        return Mean(), (
+            f"no fusion beats the plain mean on {known} held-out rows by more than one standard error "
+            f"(best: {best}, loss {float(losses[best].mean()):.3f} against {float(plain.mean()):.3f})"
+        )
+    return tried[best], (
+        f"least cross-fitted loss on {known} held-out rows: {float(losses[best].mean()):.3f} against "
+        f"{float(plain.mean()):.3f} of the plain mean ({len(tried)} fusions tried)"
+    )
+
+
+def heldout_loss(signals: Signals, fusion: Fusion, batch: Batch) -> Tensor:
+    """Loss of the fused ensemble per held-out row; calibration and fusion are fitted on the other folds."""
+    rows = np.flatnonzero((batch.labelled if batch.labelled.dim() == 1 else batch.labelled.any(1)).numpy())
+    fold = _folds(batch.target[rows], len(rows))
+    found: list[Tensor] = []
+    for one in range(FOLDS):
+        fit_at, ask_at = (torch.from_numpy(rows[fold != one]), torch.from_numpy(rows[fold == one]))
+        if not len(ask_at):
+            continue
+        known = _part(batch, fit_at)
+        calibrations, fitted = learn(Memory(signals.take(fit_at)), fusion, known)
+        shown = calibrating.apply(calibrations, signals.take(ask_at)).stacked()
+        asked = _part(batch, ask_at)
+        blank = torch.zeros_like(asked.labelled)
+        answer = answer_of(fitted(shown, Context(target=asked.target, labelled=blank)), shown)
+        found.append(_costed(answer, asked))
+    return torch.cat(found)
+
+
+def _costed(answer: Any, batch: Batch) -> Tensor:
+    """Loss per row; a row without an answer costs what knowing nothing costs: a uniform answer, or the mean."""
+    loss, known = row_loss(answer, batch)
+    kind = batch.target
+    if not kind.dtype.is_floating_point:
+        blank = torch.log(torch.tensor(float(answer.coverage.shape[-1])))
+    elif batch.labelled.dtype == torch.bool and answer.kind_of_space == "labels":
+        blank = torch.log(torch.tensor(2.0))
+    else:
+        blank = kind.var(0).mean()
+    return torch.where(known, loss, blank.double())
+
+
+def _part(batch: Batch, place: Tensor) -> Batch:
+    row = torch.arange(len(place))
+    return Batch({}, row, batch.view[place], batch.weight[place], batch.target[place], batch.labelled[place])
+
+
+def _folds(target: Tensor, count: int) -> np.ndarray:
+    order = np.random.default_rng(0).permutation(count)
+    if not target.dtype.is_floating_point:
+        order = order[np.argsort(target.numpy()[order], kind="stable")]
+    fold = np.empty(count, dtype=np.int64)
+    fold[order] = np.arange(count) % FOLDS
+    return fold
+

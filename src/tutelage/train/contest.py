@@ -1,0 +1,91 @@
+"""The contest behind `distill`: what was asked, one trial per seed, and the evidence in the end."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from torch import nn
+
+from ..core import Fusion, InputError, Teacher
+from ..data import Rows
+from ..report import Report
+from ..store import Store
+from ..tasks import task_for
+from ..teachers import aligned
+from ..teaching import Objective
+from .run import keep
+from .settings import Training
+from .summary import summarise
+from .trial import Trial
+
+
+class Progress(Protocol):
+    """Told what happens: a stage by name, how much of it is done, out of how much."""
+
+    def __call__(self, stage: str, done: int, total: int) -> None: ...
+
+
+@dataclass
+class Contest:
+    """What was asked of `distill`, and the trials as they come in.
+
+    Args:
+        student: an nn.Module (its present weights are every contender's start), or a maker called under each seed.
+        rows: a table, or a function of the seed that makes one.
+        teachers: teachers, or a function of seed and rows that makes them.
+        fusion: how teachers are combined; chosen on held-out rows unless given.
+        objective: what is compared; chosen by the task unless given.
+        training: settings; the seed is replaced by each of the contest's seeds.
+        title: of the report.
+        progress: told what happens.
+        run: folder that keeps student, signals, record and report; a run found there is continued.
+    """
+
+    student: nn.Module | Callable[[], Any]
+    rows: Rows | Callable[[int], Rows]
+    teachers: Sequence[Teacher] | Callable[[int, Rows], Sequence[Teacher]]
+    fusion: Fusion | None
+    objective: Objective | None
+    training: Training
+    title: str
+    progress: Progress | None
+    run: Path | str | None = None
+    trials: list[Trial] = field(default_factory=list[Trial])
+
+    def start(self, seed: int) -> Trial:
+        """Rows and teachers of one seed, checked and aligned to the task's names."""
+        self.tell(f"seed {seed}: teachers", 0, 1)
+        rows = self.rows if isinstance(self.rows, Rows) else self.rows(seed)
+        if not len(rows.test):
+            raise InputError("there are no test rows, so nothing could be shown: give test=, or let rows_of split")
+        found = self.teachers(seed, rows) if callable(self.teachers) else self.teachers
+        teachers = tuple(aligned(teacher, rows.space) for teacher in found)
+        names = [teacher.name for teacher in teachers]
+        if not names or len(set(names)) != len(names):
+            raise InputError(f"distill needs at least one teacher, all under different names; got {names}")
+        folder = None if self.run is None else Path(self.run)
+        place = Path(tempfile.mkdtemp(prefix="tutelage-")) if folder is None else folder / "store"
+        if callable(self.teachers):
+            place = place / f"seed-{seed}"
+        task = task_for(rows.space)
+        trial = Trial(
+            seed, rows, task, teachers, Store(place), folder, self.student, self.training, self.fusion, self.tell
+        )
+        self.trials.append(trial)
+        return trial
+
+    def tell(self, stage: str, done: int, total: int) -> None:
+        """Passes progress on, if anybody listens."""
+        if self.progress is not None:
+            self.progress(stage, done, total)
+
+    def report(self) -> Report:
+        """The evidence; with a run folder, everything is written there."""
+        report = summarise(self)
+        if self.run is not None:
+            keep(self, report, Path(self.run))
+        return report

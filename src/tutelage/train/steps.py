@@ -1,0 +1,152 @@
+"""The main job: six steps, each usable alone, and `distill`, which composes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from ..core import Fusion, SignalSource, Task, Teacher
+from ..data import Rows
+from ..teaching.compared import Differences, differences
+from ..report import Report
+from ..store import Store, StoredSignals
+from ..tasks import task_for
+from ..teaching import Distillation, Objective
+from ..teaching.heldout import calibrated, learn
+from ..teaching.teach import TeachProgress, teach
+from .baselines import linear
+from .contest import Contest, Progress
+from .evaluate import Performance, performance
+from .fit import Epoch, Fitted, fit
+from .fitted import fit_teacher, fitted_out_of_fold, labels_only, variants
+from .settings import Training
+from .trial import default_objective, labelled_rows
+
+Make = Callable[[], Any]
+
+
+def train_models(
+    rows: Rows,
+    make: Make | Sequence[Make],
+    n: int = 3,
+    vary: Sequence[str] = ("seed",),
+    *,
+    row: np.ndarray | None = None,
+    folds: int = 5,
+    training: Training | None = None,
+    seed: int = 0,
+) -> tuple[Teacher, ...]:
+    """Step 1: n teachers, which answer the rows they were fitted on out of fold.
+
+    Args:
+        rows: the table; its test rows are never used.
+        make: makes a fresh model, an nn.Module or anything with scikit-learn's `fit`; or several makers.
+        n: number of teachers.
+        vary: what differs besides the seed: `optimiser` (AdamW, SGD, Adam in turn), `architecture` (the
+            makers in turn), `data` (each gets its own bootstrap sample).
+        row: rows to fit on; the labelled training rows unless given.
+        folds: number of folds; 1 fits once, and the teacher declares these rows as seen.
+        training: settings for nn.Modules.
+        seed: of the first teacher; the others count on.
+    """
+    task = task_for(rows.space)
+    chosen = rows.labelled_train if row is None else np.asarray(row)
+    found: list[Teacher] = []
+    for one in variants(make, n, vary, seed, training or Training()):
+        sample = one.sample(chosen)
+        if folds > 1:
+            found.append(fitted_out_of_fold(one, rows, sample, task, folds))
+        else:
+            found.append(fit_teacher(one.make, rows, sample, task, name=one.name, seed=one.seed, training=one.training))
+    return tuple(found)
+
+
+def generate_predictions(
+    teachers: Sequence[Teacher],
+    rows: Rows,
+    store: Store,
+    codec: str = "fp32",
+    progress: Callable[[TeachProgress], None] | None = None,
+) -> StoredSignals:
+    """Step 2: each teacher answers each training and validation row once; stored answers are kept."""
+    return teach(teachers, rows.columns, rows.taught, store, codec=codec, progress=progress)
+
+
+def calculate_differences(source: SignalSource, rows: Rows, row: np.ndarray | None = None) -> Differences:
+    """Step 3: how far the teachers are apart, pairwise, per row and per class."""
+    batch = rows.batch(rows.taught if row is None else row, inputs=False)
+    return differences(calibrated(source, rows.batch(labelled_rows(rows), inputs=False), batch).stacked())
+
+
+def generate_distillation_targets(
+    source: SignalSource | None,
+    rows: Rows,
+    fusion: Fusion,
+    objective: Objective | None = None,
+    heldout: np.ndarray | None = None,
+) -> Distillation:
+    """Step 4: calibration, fusion and objective, joined and (under plan 1) computed for every row.
+
+    Args:
+        source: signals about training and validation rows; None trains on labels alone.
+        rows: the table.
+        fusion: how teachers are combined; fitted here when it has to be.
+        objective: what is compared; chosen by the task unless given.
+        heldout: labelled rows that no teacher was trained on; all labelled train and validation rows unless given.
+    """
+    task = task_for(rows.space)
+    if source is None:
+        return labels_only(task)
+    batch = rows.batch(labelled_rows(rows) if heldout is None else heldout, inputs=False)
+    calibrations, fitted = learn(source, fusion, batch)
+    goal = objective or default_objective(task)
+    joined = Distillation(source, fitted, goal, task, calibrations, heldout=batch.row)
+    return joined.prepared(rows.batches(rows.taught, 4096, inputs=False))
+
+
+def optimize_model(
+    student: nn.Module,
+    distillation: Distillation,
+    rows: Rows,
+    training: Training | None = None,
+    progress: Callable[[Epoch, int], None] | None = None,
+) -> Fitted:
+    """Step 5: the student learns from rows and targets; see `fit`."""
+    return fit(student, distillation, rows, training, progress)
+
+
+def evaluate_performance(model: nn.Module | Teacher, rows: Rows, task: Task | None = None) -> Performance:
+    """Step 6: quality and cost of a student or a teacher on the sealed test rows, which this opens."""
+    return performance(model, rows, task or task_for(rows.space), rows.test.open("evaluate_performance"))
+
+
+def distill(
+    student: nn.Module | Make,
+    rows: Rows | Callable[[int], Rows],
+    teachers: Sequence[Teacher] | Callable[[int, Rows], Sequence[Teacher]],
+    *,
+    fusion: Fusion | None = None,
+    objective: Objective | None = None,
+    training: Training | None = None,
+    seeds: Sequence[int] = (0, 1, 2),
+    run: Path | str | None = None,
+    baselines: Mapping[str, Callable[[Rows, int], Teacher]] | None = None,
+    title: str = "distillation",
+    progress: Progress | None = None,
+) -> Report:
+    """From many teachers to one student, with the evidence; see `Contest` for the arguments."""
+    contest = Contest(student, rows, teachers, fusion, objective, training or Training(), title, progress, run)
+    for seed in seeds:
+        trial = contest.start(seed)
+        signals = generate_predictions(trial.teachers, trial.rows, trial.store, progress=trial.told)
+        trial.taught(signals, calculate_differences(signals, trial.rows))
+        for entry in trial.entries():
+            target = generate_distillation_targets(entry.source, entry.rows, entry.fusion, objective, trial.heldout)
+            fitted = optimize_model(trial.student(), target, entry.rows, trial.training(entry), trial.learning(entry))
+            trial.record(entry, target, fitted, evaluate_performance(fitted.student, trial.rows))
+        trial.measure(evaluate_performance, linear(trial.rows) if baselines is None else baselines)
+    return contest.report()

@@ -1,0 +1,235 @@
+"""One seed of a contest: rows, teachers, the students to train, and the results as they come in."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..core import Fusion, InputError, SignalSource, Task, Teacher
+from ..data import Rows
+from ..fusion import Mean
+from ..teaching.compared import Differences
+from ..store import Store, StoredSignals
+from ..teaching import Distillation, Objective
+from ..teaching.ensemble import Ensemble
+from ..teaching.heldout import flag_seen, learn, unseen
+from ..teaching.teach import TeachProgress
+from .choose import best_single, choose_fusion
+from .evaluate import Performance, answers, quality
+from .fit import Epoch, Fitted
+from .settings import Training
+
+LABELS_ONLY = "student: labels only"
+ALL_LABELS = "student: all labels the teachers had"
+SINGLE = "student: best single teacher"
+MEAN = "student: plain mean"
+CHOSEN = "student: chosen fusion"
+
+Role = Literal["baseline", "teacher", "ensemble", "student", "stage"]
+Tell = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A student to be trained.
+
+    Attributes:
+        rows: the table with the rows and labels this student may use.
+        source: signals it learns from; None for labels alone.
+        fusion: how they are combined.
+    """
+
+    name: str
+    role: Role
+    rows: Rows
+    source: SignalSource | None
+    fusion: Fusion
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came out for one contender under one seed.
+
+    Attributes:
+        performance: on the test rows; of a student at its last epoch.
+        best: metrics of a student at the epoch that was best on validation rows.
+    """
+
+    name: str
+    role: Role
+    performance: Performance
+    target: Distillation | None = None
+    fitted: Fitted | None = None
+    best: Mapping[str, float] = field(default_factory=dict[str, float])
+
+
+@dataclass
+class Trial:
+    """One seed.
+
+    Attributes:
+        seed: of everything random.
+        heldout: labelled rows that no teacher has been trained on, as far as is known.
+        fusion: the chosen one; `why` says for what reason.
+        single: name of the best single teacher on held-out rows.
+        flags: teachers that seem to have been trained on training rows, and why.
+    """
+
+    seed: int
+    rows: Rows
+    task: Task
+    teachers: tuple[Teacher, ...]
+    store: Store
+    folder: Path | None
+    student_maker: nn.Module | Callable[[], Any]
+    settings: Training
+    asked: Fusion | None
+    tell: Tell
+    heldout: np.ndarray = field(init=False)
+    results: list[Result] = field(default_factory=list[Result])
+    fusion: Fusion = field(default_factory=Mean)
+    why: str = ""
+    single: str = ""
+    flags: dict[str, str] = field(default_factory=dict[str, str])
+    signals: StoredSignals | None = None
+    differences: Differences | None = None
+    ensemble: Ensemble | None = None
+
+    def __post_init__(self) -> None:
+        known = all(teacher.seen is not None for teacher in self.teachers)
+        looked = labelled_rows(self.rows) if known or not len(self.rows.validation) else self.rows.validation
+        self.heldout = unseen(self.teachers, looked)
+
+    def student(self) -> nn.Module:
+        """A fresh student: the same for every contender of this seed."""
+        torch.manual_seed(self.seed)
+        made = self.student_maker
+        student = copy.deepcopy(made) if isinstance(made, nn.Module) else made()
+        if not isinstance(student, nn.Module):
+            raise InputError(f"the student has to be an nn.Module or make one, got {type(student).__name__}")
+        return student
+
+    def training(self, entry: Entry) -> Training:
+        """The settings for one entry, with this seed and a checkpoint folder of its own."""
+        folder = None if self.folder is None else self.folder / "checkpoints" / f"{self.seed}-{slug(entry.name)}"
+        return replace(self.settings, seed=self.seed, checkpoint=folder)
+
+    def told(self, progress: TeachProgress) -> None:
+        """Passes on how far the teachers are."""
+        self.tell(f"seed {self.seed}: {progress.teacher} answers", progress.done, progress.total)
+
+    def learning(self, entry: Entry) -> Callable[[Epoch, int], None]:
+        """Passes on how far a student is."""
+        return lambda epoch, total: self.tell(f"seed {self.seed}: {entry.name}", epoch.epoch, total)
+
+    def taught(self, signals: StoredSignals, differences: Differences) -> None:
+        """Keeps the signals and decides what can be decided on held-out rows."""
+        self.signals, self.differences = signals, differences
+        self._flag(signals)
+        batch = self.rows.batch(self.heldout, inputs=False)
+        found = signals.gather(batch.row, batch.view)
+        self.single = best_single(found, self.task, batch)
+        if self.asked is None:
+            self.fusion, self.why = choose_fusion(found, self.task, batch)
+        else:
+            self.fusion, self.why = self.asked, "asked for"
+
+    def entries(self) -> Iterator[Entry]:
+        """The students to train."""
+        rows = self.rows
+        if len(rows.labelled_train):
+            yield Entry(LABELS_ONLY, "baseline", replace(rows, train=rows.labelled_train), None, Mean())
+        extra = self._labels_of_teachers()
+        if len(extra):
+            train = np.concatenate([rows.labelled_train, extra])
+            more = rows.with_labels(np.concatenate([train, rows.validation]))
+            yield Entry(ALL_LABELS, "baseline", replace(more, train=train), None, Mean())
+        assert self.signals is not None
+        if len(self.teachers) > 1:
+            yield Entry(SINGLE, "student", rows, self.store.source((self.single,)), Mean())
+            if self.fusion != Mean():
+                yield Entry(MEAN, "student", rows, self.signals, Mean())
+        yield Entry(CHOSEN, "student", rows, self.signals, self.fusion)
+
+    def record(self, entry: Entry, target: Distillation, fitted: Fitted, performance: Performance) -> None:
+        """Keeps what came out of one entry, at its last and at its best epoch."""
+        best = copy.deepcopy(fitted.student)
+        best.load_state_dict(fitted.best)
+        answer, batch = answers(best, self.rows, self.rows.test.open(f"best epoch of {entry.name}"), self.task)
+        found = quality(self.task, answer, batch)
+        self.results.append(Result(entry.name, entry.role, performance, target, fitted, found))
+
+    def measure(
+        self,
+        evaluate: Callable[[Teacher, Rows], Performance],
+        baselines: Mapping[str, Callable[[Rows, int], Teacher]],
+    ) -> None:
+        """Quality and cost of everyone who is not a student: cheap models, teachers, the ensemble."""
+        total = len(baselines) + len(self.teachers) + 1
+        for name, make in baselines.items():
+            self._measured(evaluate, name, "baseline", make(self.rows, self.seed), total)
+        for teacher in self.teachers:
+            self._measured(evaluate, teacher.name, "teacher", teacher, total)
+        assert self.signals is not None
+        calibrations, fusion = learn(self.signals, self.fusion, self.rows.batch(self.heldout, inputs=False))
+        self.ensemble = Ensemble("ensemble", self.teachers, fusion, calibrations, self.rows.space)
+        self._measured(evaluate, "ensemble of the teachers", "ensemble", self.ensemble, total)
+
+    def result(self, name: str) -> Result | None:
+        """The result of a contender, if it took part."""
+        return next((result for result in self.results if result.name == name), None)
+
+    def _measured(
+        self, evaluate: Callable[[Teacher, Rows], Performance], name: str, role: Role, teacher: Teacher, total: int
+    ) -> None:
+        self.results.append(Result(name, role, evaluate(teacher, self.rows)))
+        done = sum(result.fitted is None for result in self.results)
+        self.tell(f"seed {self.seed}: measuring teachers", done, total)
+
+    def _labels_of_teachers(self) -> np.ndarray:
+        """Rows beyond the student's own whose labels the teachers were trained with."""
+        known = [teacher.seen for teacher in self.teachers if teacher.seen is not None]
+        if not known:
+            return np.zeros(0, dtype=np.int64)
+        extra = np.unique(np.concatenate(known))
+        own = np.concatenate([self.rows.taught, self.rows.test.open("keeping test rows out of the teachers' labels")])
+        return extra[~np.isin(extra, own)]
+
+    def _flag(self, signals: StoredSignals) -> None:
+        """Notes which teachers seem to have been trained on the training rows; held-out rows shrink to validation."""
+        if not len(self.rows.labelled_train) or not len(self.rows.validation):
+            return
+        inside = self.rows.batch(self.rows.labelled_train, inputs=False)
+        outside = self.rows.batch(self.rows.validation, inputs=False)
+        one, two = signals.gather(inside.row, inside.view), signals.gather(outside.row, outside.view)
+        for name, trained, fresh in zip(signals.names, one.answers, two.answers, strict=True):
+            reason = flag_seen(trained, fresh, inside, outside)
+            if reason is not None:
+                self.flags[name] = reason
+        if self.flags:
+            self.heldout = np.intersect1d(self.heldout, self.rows.validation)
+
+
+def labelled_rows(rows: Rows) -> np.ndarray:
+    """Labelled training rows and validation rows, sorted."""
+    return np.unique(np.concatenate([rows.labelled_train, rows.validation]))
+
+
+def slug(name: str) -> str:
+    """A name for files."""
+    return "-".join("".join(c if c.isalnum() else " " for c in name).split())
+
+
+def default_objective(task: Task) -> Objective:
+    """What is compared unless the user says: KL at temperature 2, binary KL, or squared error; soft share 0.9."""
+    from ..teaching.terms import KL, MSE, BinaryKL
+
+    term = {"classes": KL(2.0), "labels": BinaryKL(2.0), "values": MSE()}[task.space.kind]
+    return Objective((term,), soft=0.9)
