@@ -1,5 +1,34 @@
 """Ways of combining teachers. A new one is one file here and one line below."""
 
+from .confidence import Confidence
+from .difference import Difference
+from .entropy import Entropy
 from .mean import Mean
+from .performance import DynamicPerformance, Performance
+from .pools import Geometric, MeanLogits
+from .precision import Precision
+from .robust import Median, Trimmed
+from .stacking import Stacking
+from .trust import PerTeacher, Trust
+from .vote import HardVote, SoftVote
+from .weighted import Weighted
 
-__all__ = ["Mean"]
+__all__ = [
+    "Confidence",
+    "Difference",
+    "DynamicPerformance",
+    "Entropy",
+    "Geometric",
+    "HardVote",
+    "Mean",
+    "MeanLogits",
+    "Median",
+    "PerTeacher",
+    "Performance",
+    "Precision",
+    "SoftVote",
+    "Stacking",
+    "Trimmed",
+    "Trust",
+    "Weighted",
+]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .simplex import normalised
+
 
 def mixed(phi: Tensor, weights: Tensor) -> Tensor:
     """Weighted sum over teachers: phi [T, *items, ...] and weights [T, *items] give [*items, ...]."""
@@ -24,8 +26,20 @@ def geometric(log_probs: Tensor, weights: Tensor) -> Tensor:
     return torch.log_softmax(mixed(log_probs, weights), dim=-1)
 
 
+def among(values: Tensor, known: Tensor, weights: Tensor) -> Tensor:
+    """Weighted mean over the teachers that know an entry: [T, *items] to [*items]; 0 where none does.
+
+    Args:
+        values: float [T, *items].
+        known: bool [T, *items].
+        weights: float, broadcasts against `values`; equal where all weights of the knowing vanish.
+    """
+    heard = torch.where(known, values, torch.zeros_like(values))
+    return mixed(heard, normalised(weights.expand_as(values), known))
+
+
 def median(values: Tensor, valid: Tensor) -> Tensor:
-    """Median over valid teachers (mean of the middle two when even): [T, *items] to [*items]; 0 where none is."""
+    """Median over valid teachers (mean of the middle two when even), [T, *items] to [*items]; else 0."""
     return trimmed(values, valid, 0.5)
 
 
@@ -54,8 +68,7 @@ def trimmed(values: Tensor, valid: Tensor, share: float) -> Tensor:
 def moments(mean: Tensor, variance: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and variance of a mixture of T distributions, all [T, *items] to [*items]."""
     centre = mixed(mean, weights)
-    second = mixed(variance + mean.square(), weights)
-    return centre, (second - centre.square()).clamp_min(0.0)
+    return centre, mixed(variance + (mean - centre).square(), weights)
 
 
 def leave_one_out(phi: Tensor, weights: Tensor) -> Tensor:
@@ -69,10 +82,18 @@ def leave_one_out(phi: Tensor, weights: Tensor) -> Tensor:
         float like `phi`; 0 where no other teacher has weight.
     """
     wide = _expand(weights, phi.dim())
-    product = phi * wide
-    others = product.sum(0, keepdim=True) - product
-    total = wide.sum(0, keepdim=True) - wide
-    return torch.where(total > 0, others / total.clamp_min(torch.finfo(phi.dtype).tiny), torch.zeros_like(others))
+    others, total = _sum_of_others(phi * wide), _sum_of_others(wide)
+    return torch.where(
+        total > 0, others / total.clamp_min(torch.finfo(phi.dtype).tiny), torch.zeros_like(others)
+    )
+
+
+def _sum_of_others(values: Tensor) -> Tensor:
+    """Sums over the first axis without the entry itself; nothing is subtracted, so nothing cancels."""
+    zero = torch.zeros_like(values[:1])
+    before = torch.cat([zero, values[:-1]]).cumsum(0)
+    after = torch.cat([values[1:], zero]).flip(0).cumsum(0).flip(0)
+    return before + after
 
 
 def _expand(weights: Tensor, dims: int) -> Tensor:

@@ -18,17 +18,19 @@ def normalised(weights: Tensor, valid: Tensor) -> Tensor:
     """
     kept = torch.nan_to_num(weights, nan=0.0, posinf=0.0).clamp_min(0.0) * valid
     total = kept.sum(0, keepdim=True)
-    equal = valid / valid.sum(0, keepdim=True).clamp_min(1)
+    equal = valid.to(kept.dtype) / valid.sum(0, keepdim=True).clamp_min(1)
     tiny = torch.finfo(kept.dtype).tiny
-    return torch.where(total > tiny, kept / total.clamp_min(tiny), equal.to(kept.dtype))
+    return torch.where(total > tiny, kept / total.clamp_min(tiny), equal)
 
 
 def masked_softmax(scores: Tensor, valid: Tensor) -> Tensor:
-    """Softmax over the teacher axis [T, *items]; absent teachers get 0, all absent gives 0."""
+    """Softmax over the teacher axis [T, *items]; absent teachers get 0, all absent gives 0.
+
+    Equal where every valid score is minus infinity.
+    """
     filled = scores.masked_fill(~valid, -torch.inf)
     top = filled.amax(0, keepdim=True)
-    shifted = (filled - torch.where(torch.isfinite(top), top, torch.zeros_like(top))).exp()
-    return shifted / shifted.sum(0, keepdim=True).clamp_min(torch.finfo(scores.dtype).tiny)
+    return normalised((filled - torch.where(torch.isfinite(top), top, torch.zeros_like(top))).exp(), valid)
 
 
 def entropy(probs: Tensor) -> Tensor:
@@ -37,5 +39,5 @@ def entropy(probs: Tensor) -> Tensor:
 
 
 def positive(probs: Tensor) -> Tensor:
-    """Probabilities [..., C] made strictly positive: the zeros (and only they) get the smallest normal number."""
+    """Probabilities [..., C] made strictly positive: at least the smallest normal number."""
     return probs.clamp_min(torch.finfo(probs.dtype).tiny)
