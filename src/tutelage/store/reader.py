@@ -1,0 +1,276 @@
+"""Reading answers: data files mapped into memory, gathered by row number straight into one tensor."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..core import KINDS, Signals, Space, StoreError
+from . import codecs
+from .codecs import Bound
+from .fingerprint import digest
+from .layout import Field, Manifest, Marker, data_file, markers
+
+
+@dataclass(frozen=True)
+class View:
+    """One view of one teacher's answers, mapped into memory.
+
+    Attributes:
+        present: bool [N], rows that are there.
+        whole: rows 0..whole-1 are all there.
+        arrays: the records of all rows, by array.
+        full: boolean arrays that are True in every row.
+    """
+
+    present: np.ndarray
+    whole: int
+    arrays: Mapping[str, np.ndarray]
+    full: frozenset[str]
+
+
+@final
+class Reader:
+    """What one teacher said, as it stands on disk now.
+
+    Opening reads the manifest and the markers and compares them with the sizes of the data files;
+    checksums are compared by `verify`, and after a kill by the next `teach`.
+
+    Args:
+        folder: the teacher's folder.
+
+    Raises:
+        StoreError: the manifest or a marker is damaged, or a data file is shorter than its markers say.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.manifest = Manifest.read(folder)
+        self.codec = codecs.from_json(self.manifest.codec, folder / "manifest.json")
+        self.meta = {k: np.array(v) if _is_mask(v) else v for k, v in self.manifest.meta.items()}
+        self.space = Space(KINDS[self.manifest.kind], self.manifest.names)
+        size = self.manifest.shard_rows
+        self.markers = {(view, shard): Marker.read(path, size) for view, shard, path in markers(folder)}
+        self.views = {view: self._open(view) for view in sorted({view for view, _ in self.markers})}
+
+    @property
+    def name(self) -> str:
+        """The teacher's name."""
+        return self.manifest.teacher
+
+    @cached_property
+    def key(self) -> str:
+        """Fingerprint of the teacher, of what it read and of what it said about each stored row."""
+        m = self.manifest
+        fixed = [m.kind, *m.names, str(dict(m.codec)), str(sorted(m.fingerprint.items())), str(dict(m.meta))]
+        moving = [
+            digest(
+                f"{at}",
+                np.packbits(x.present).tobytes(),
+                str(sorted(x.content.items())),
+                str(sorted(x.crc.items())),
+            )
+            for at, x in self.markers.items()
+        ]
+        return digest(*fixed, str(m.shard_rows), *moving)
+
+    def read(self, row: np.ndarray, view: int, out: Mapping[str, Tensor]) -> None:
+        """Decodes the answers about these row numbers into `out`.
+
+        Raises:
+            StoreError: some of them are not stored.
+        """
+        opened = self._check(row, view)
+        for name in opened.full:
+            out[name].fill_(True)
+        stored = {name: field for name, field in self.manifest.stored.items() if name not in opened.full}
+        self.codec.decode(_Rows(opened, row), stored, self.meta, out)
+
+    def bound(self, row: np.ndarray, view: int) -> Tensor:
+        """float [B]: the most by which each of these rows may differ from what the teacher said."""
+        opened = self._check(row, view)
+        return self.codec.bound(_Rows(opened, row), len(row), self.manifest.kind, self.meta)
+
+    def error(self) -> Bound:
+        """The most by which any stored row may differ from what the teacher said."""
+        found = [self.bound(opened.present.nonzero()[0], view) for view, opened in self.views.items()]
+        largest = max((float(bound.max()) for bound in found), default=0.0)
+        return Bound(largest, self.codec.unit(self.manifest.kind, self.meta))
+
+    def verify(self) -> list[str]:
+        """Compares every stored row with its checksum; the damaged shards, in words."""
+        damage: list[str] = []
+        size = self.manifest.shard_rows
+        for (view, shard), marker in self.markers.items():
+            place = marker.present.nonzero()[0] + shard * size
+            for name, array in self.views[view].arrays.items():
+                whole = marker.present.all()
+                kept = array[shard * size : (shard + 1) * size] if whole else array[place]
+                if zlib.crc32(memoryview(kept.reshape(-1).view(np.uint8))) != marker.crc.get(name):
+                    file = data_file(self.folder, name, view)
+                    damage.append(f"{file}: rows {place[0]}..{place[-1]} do not match their checksum")
+        return damage
+
+    def _check(self, row: np.ndarray, view: int) -> View:
+        opened = self.views.get(view)
+        if opened is None:
+            raise self._absent(row, view)
+        if len(row) and row.max() < opened.whole and row.min() >= 0:
+            return opened
+        inside = (row >= 0) & (row < len(opened.present))
+        there = inside & opened.present[np.where(inside, row, 0)]
+        if not there.all():
+            raise self._absent(row[~there], view)
+        return opened
+
+    def _absent(self, row: np.ndarray, view: int) -> StoreError:
+        if (row < 0).any():
+            return StoreError(
+                f"row -1 was asked of the store of teacher {self.name!r}: generated inputs are never stored, ask the "
+                "teacher live"
+            )
+        return StoreError(
+            f"teacher {self.name!r} has no stored answers about {len(row)} of the rows asked for (first "
+            f"{row[:5].tolist()}, view {view}): teach them first, teach(teachers, columns, rows, store)"
+        )
+
+    def _open(self, view: int) -> View:
+        shards = {shard: marker for (v, shard), marker in self.markers.items() if v == view}
+        size = self.manifest.shard_rows
+        present = np.zeros((max(shards) + 1) * size, dtype=np.bool_)
+        for shard, marker in shards.items():
+            present[shard * size : (shard + 1) * size] = marker.present
+        present = present[: int(present.nonzero()[0][-1]) + 1]
+        arrays = {
+            name: self._map(name, view, field, len(present)) for name, field in self.manifest.stored.items()
+        }
+        full = frozenset(arrays).intersection(*(marker.full for marker in shards.values()))
+        whole = len(present) if present.all() else int(present.argmin())
+        return View(present, whole, arrays, full)
+
+    def _map(self, name: str, view: int, field: Field, rows: int) -> np.ndarray:
+        path = data_file(self.folder, name, view)
+        there = path.stat().st_size if path.exists() else 0
+        if there < rows * field.record:
+            raise StoreError(
+                f"{path} is truncated: it has {there} bytes, and its markers speak of {rows} rows, which take "
+                f"{rows * field.record}: teach again, which mends it"
+            )
+        return np.asarray(np.memmap(path, field.stored, "r", shape=(rows, *field.width)))
+
+
+class _Rows:
+    """Reads the records of some rows."""
+
+    def __init__(self, view: View, row: np.ndarray) -> None:
+        self.view = view
+        self.row = row
+
+    def __call__(self, name: str, out: np.ndarray | None) -> np.ndarray:
+        return np.take(self.view.arrays[name], self.row, axis=0, out=out, mode="clip")
+
+
+def _is_mask(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, bool) for item in value)  # pyright: ignore[reportUnknownVariableType]
+
+
+@dataclass(frozen=True)
+class StoredSignals:
+    """Signals of some teachers, read from a store; a `SignalSource`.
+
+    Answers of equal kind and shape are parts of one [T, B, ...] tensor.
+    """
+
+    readers: tuple[Reader, ...]
+    live: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Teacher names."""
+        return tuple(reader.name for reader in self.readers)
+
+    @property
+    def spaces(self) -> tuple[Space, ...]:
+        """What each teacher answers with, in its own names."""
+        return tuple(reader.space for reader in self.readers)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """One key per teacher, different as soon as the teacher, its data or its stored answers are."""
+        return tuple(reader.key for reader in self.readers)
+
+    @property
+    def errors(self) -> tuple[Bound, ...]:
+        """What the codec of each teacher may have changed, at most, in any row."""
+        return tuple(reader.error() for reader in self.readers)
+
+    def gather(self, row: Tensor, view: Tensor) -> Signals:
+        """The signals about these rows, float32.
+
+        Args:
+            row: int64 [B].
+            view: int64 [B].
+
+        Raises:
+            StoreError: a row is not stored, or negative.
+        """
+        groups: dict[Any, list[int]] = {}
+        for number, reader in enumerate(self.readers):
+            form = (reader.manifest.kind, tuple(reader.manifest.answer.items()))
+            groups.setdefault(form, []).append(number)
+        answers: list[Any] = [None] * len(self.readers)
+        parts = _by_view(row.numpy(), view.numpy())
+        for (_, form), members in groups.items():
+            out = {
+                name: torch.empty(len(members), len(row), *field.shape, dtype=_torch_dtype(field))
+                for name, field in form
+            }
+            for i, number in enumerate(members):
+                reader = self.readers[number]
+                arrays = {name: tensor[i] for name, tensor in out.items()}
+                for one, rows, place in parts:
+                    _fill(reader, rows, one, arrays, place)
+                answers[number] = reader.space.answer.from_arrays(arrays, reader.meta)
+        return Signals(self.names, tuple(answers))
+
+    def bounds(self, row: Tensor, view: Tensor) -> Tensor:
+        """float [T, B]: the most by which each row may differ from what each teacher said."""
+        found = torch.zeros(len(self.readers), len(row))
+        for one, rows, place in _by_view(row.numpy(), view.numpy()):
+            for i, reader in enumerate(self.readers):
+                found[i, slice(None) if place is None else place] = reader.bound(rows, one)
+        return found
+
+
+def _by_view(row: np.ndarray, view: np.ndarray) -> list[tuple[int, np.ndarray, Tensor | None]]:
+    """The rows of each view and where they stand in the batch (None: they are the batch)."""
+    if len(view) == 0 or (view == view[0]).all():
+        return [(int(view[0]), row, None)] if len(view) else []
+    places = [(int(one), (view == one).nonzero()[0]) for one in np.unique(view)]
+    return [(one, row[place], torch.from_numpy(place)) for one, place in places]
+
+
+def _fill(
+    reader: Reader, row: np.ndarray, view: int, arrays: Mapping[str, Tensor], place: Tensor | None
+) -> None:
+    if place is None:
+        reader.read(row, view, arrays)
+        return
+    part = {
+        name: torch.empty(len(row), *tensor.shape[1:], dtype=tensor.dtype) for name, tensor in arrays.items()
+    }
+    reader.read(row, view, part)
+    for name, tensor in part.items():
+        arrays[name][place] = tensor
+
+
+def _torch_dtype(field: Field) -> torch.dtype:
+    return torch.bool if field.dtype == "bits" else getattr(torch, field.dtype)

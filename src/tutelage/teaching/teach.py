@@ -1,0 +1,346 @@
+"""Teach: every teacher answers every row once, into a store.
+
+Teachers come one after another, so that one is in memory at a time. A shard of rows is claimed, asked
+batch by batch, written, and marked as finished; whatever stops the work, running it again goes on where
+it stopped. Several processes that run it at once share the shards.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import cast
+
+import numpy as np
+from torch import Tensor
+
+from ..core import Columns, InputError, StoreError, Teacher
+from ..store import Codec, Store, StoredSignals, Writer
+from ..store.codecs import from_json, parse
+from ..store.fingerprint import of_columns
+from ..store.layout import Manifest, Marker
+from ..store.store import SMALLEST_SHARD, plan
+from ..store.writer import Claim, disk_full
+from .sources import ask_one
+
+_PATIENCE = 0.1
+
+
+@dataclass(frozen=True)
+class TeachProgress:
+    """How far teaching is.
+
+    Attributes:
+        teacher: who is being asked.
+        number: its number, from 0; teachers: how many there are.
+        done: rows (times views) of it that are answered, by this run or before.
+        total: rows (times views) of it that were asked for.
+        asked: rows (times views) that this run has put to it.
+        seconds_left: until it has answered all, at the pace so far; None before the first answers.
+    """
+
+    teacher: str
+    number: int
+    teachers: int
+    done: int
+    total: int
+    asked: int
+    seconds_left: float | None
+
+
+def teach(
+    teachers: Sequence[Teacher | Callable[[], Teacher]],
+    columns: Columns,
+    row: np.ndarray | Tensor,
+    store: Store,
+    *,
+    views: int = 1,
+    codec: Codec | str = "fp32",
+    batch_size: int = 1024,
+    shard_rows: int | None = None,
+    commit_seconds: float = 10.0,
+    progress: Callable[[TeachProgress], None] | None = None,
+) -> StoredSignals:
+    """Stores what the teachers say about these rows; what is there already is not asked again.
+
+    Args:
+        teachers: frozen, deterministic teachers, or functions without arguments that make one.
+        columns: the raw columns of the whole table.
+        row: row numbers, int [N], not negative; order and repetition do not matter.
+        store: where the answers go.
+        views: how many views of each row.
+        codec: how answers are written: `fp32`, `fp16`, `bf16`, `top<k>`, `mass<share>`, or a codec.
+        batch_size: rows per question.
+        shard_rows: rows per shard of teachers that are new to the store; None: about 4 MiB.
+        commit_seconds: a shard that takes longer is brought to disk in between, this often.
+        progress: told after every batch.
+
+    Returns:
+        The stored signals, in the order of the teachers.
+
+    Raises:
+        InputError: a teacher cannot be stored, does not get its columns, or failed.
+        StoreError: the store holds answers of another version of the teacher, about other data or in
+            another codec; or the disk is full. What was answered before is kept in any case.
+    """
+    codec = parse(codec) if isinstance(codec, str) else codec
+    table = _Table(columns, len(next(iter(columns.values()))) if columns else int(row.max()) + 1)
+    rows = _rows(row, table.length)
+    names: list[str] = []
+    for number, item in enumerate(teachers):
+        made = item() if isinstance(item, type) or not hasattr(item, "answer") else item
+        teacher = cast("Teacher", made)
+        del made
+        if teacher.name in names:
+            raise InputError(f"two teachers are named {teacher.name!r}: give each its own name")
+        names.append(teacher.name)
+        tell = _Teller(teacher.name, number, len(teachers), len(rows) * views, progress or (lambda _: None))
+        lesson = _Lesson(teacher, table, rows, store, codec, batch_size, shard_rows, commit_seconds, tell)
+        del teacher, item
+        lesson.run(views)
+    return store.source(names)
+
+
+def _rows(row: np.ndarray | Tensor, length: int) -> np.ndarray:
+    """Sorted row numbers, each once, checked against the table."""
+    rows = np.unique(np.asarray(row)).astype(np.int64)
+    if len(rows) == 0:
+        raise InputError("no rows to teach: give the numbers of the rows that the student trains on")
+    if rows[0] < 0 or rows[-1] >= length:
+        raise InputError(
+            f"rows {rows[0]}..{rows[-1]} of a table with rows 0..{length - 1}: row -1 marks generated inputs, which "
+            "are never stored, and the others have to be in the table"
+        )
+    return rows
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The columns of all rows, and their fingerprints as far as they were needed."""
+
+    columns: Columns
+    length: int
+    known: dict[tuple[str, int, int], str] = field(default_factory=dict[tuple[str, int, int], str])
+
+    def content(self, names: Sequence[str], start: int, stop: int) -> dict[str, str]:
+        """Fingerprint per column of rows start..stop-1, computed once for all teachers."""
+        new = [name for name in names if (name, start, stop) not in self.known]
+        for name, found in of_columns(self.columns, new, start, stop).items():
+            self.known[name, start, stop] = found
+        return {name: self.known[name, start, stop] for name in names}
+
+
+@dataclass
+class _Teller:
+    """Counts rows and tells how far one teacher is."""
+
+    teacher: str
+    number: int
+    teachers: int
+    total: int
+    progress: Callable[[TeachProgress], None]
+    done: int = 0
+    asked: int = 0
+    began: float = field(default_factory=time.monotonic)
+
+    def __call__(self, *, found: int = 0, asked: int = 0) -> None:
+        self.done += found + asked
+        self.asked += asked
+        pace = (time.monotonic() - self.began) / self.asked if self.asked else None
+        left = None if pace is None else pace * (self.total - self.done)
+        self.progress(
+            TeachProgress(self.teacher, self.number, self.teachers, self.done, self.total, self.asked, left)
+        )
+
+
+@dataclass(frozen=True)
+class _Lesson:
+    """One teacher answers the rows that the store does not have yet."""
+
+    teacher: Teacher
+    table: _Table
+    rows: np.ndarray
+    store: Store
+    codec: Codec
+    batch_size: int
+    shard_rows: int | None
+    commit_seconds: float
+    tell: _Teller
+
+    def run(self, views: int) -> None:
+        """Teaches all shards, those that other processes are at last."""
+        self._check_storable()
+        manifest = self.store.manifest(self.teacher.name) or self._begin()
+        _check_same(manifest, self.teacher, self.codec, self.store)
+        shards = np.split(self.rows, np.flatnonzero(np.diff(self.rows // manifest.shard_rows)) + 1)
+        pending = [(view, rows) for view in range(views) for rows in shards]
+        with self.store.writer(manifest) as writer:
+            while pending:
+                waiting = [(view, rows) for view, rows in pending if not self._shard(writer, view, rows)]
+                if len(waiting) == len(pending):
+                    time.sleep(_PATIENCE)
+                pending = waiting
+
+    def _check_storable(self) -> None:
+        for wanted in ("frozen", "deterministic"):
+            if not getattr(self.teacher, wanted):
+                raise InputError(
+                    f"teacher {self.teacher.name!r} is not {wanted}, so that its answers cannot be stored: use it "
+                    "live, Live((teacher,), columns)"
+                )
+
+    def _begin(self) -> Manifest:
+        """Asks the first rows, which tell the form of the answers, and opens the teacher's folder with them."""
+        with self.store.creating(self.teacher.name):
+            found = self.store.manifest(self.teacher.name)
+            if found is not None:
+                return found
+            block = self.rows // (self.shard_rows or SMALLEST_SHARD)
+            first = self.rows[block == block[0]][: self.batch_size]
+            with _blamed(self.teacher, first):
+                answer = ask_one(self.teacher, self.table.columns, first)
+                fingerprint = self.teacher.fingerprint
+                manifest = plan(
+                    self.teacher.name, fingerprint, self.teacher.space, answer, self.codec, self.shard_rows
+                )
+            with self.store.writer(manifest) as writer:
+                claim = self._claim(writer, 0, first)
+                if claim is None:
+                    raise StoreError(
+                        f"a shard of teacher {self.teacher.name!r}, new to {self.store.path}, is locked"
+                    )
+                try:
+                    self._reserve(writer, claim)
+                    claim.put(first, answer)
+                    self._commit(writer, claim)
+                    with disk_full(writer.folder, self._needed(writer)):
+                        self.store.create(manifest)
+                finally:
+                    claim.release()
+            self.tell.asked += len(first)
+            return manifest
+
+    def _shard(self, writer: Writer, view: int, rows: np.ndarray) -> bool:
+        """Teaches these rows of one shard; False while another process has it."""
+        start = int(rows[0]) // writer.manifest.shard_rows * writer.manifest.shard_rows
+        marker = writer.marker(view, start // writer.manifest.shard_rows)
+        if marker is not None:
+            self._check_content(writer, view, marker, start)
+            if marker.present[rows - start].all():
+                self.tell(found=len(rows))
+                return True
+        claim = self._claim(writer, view, rows)
+        if claim is None:
+            return False
+        try:
+            if claim.marker is not None:
+                self._check_content(writer, view, claim.marker, start)
+            missing = rows[~claim.present[rows - start]]
+            self.tell(found=len(rows) - len(missing))
+            if len(missing):
+                self._reserve(writer, claim)
+                self._fill(writer, claim, missing)
+        finally:
+            claim.release()
+        return True
+
+    def _fill(self, writer: Writer, claim: Claim, rows: np.ndarray) -> None:
+        """Asks about these rows and brings the answers to disk, also when a question fails."""
+        committed = time.monotonic()
+        try:
+            for at in range(0, len(rows), self.batch_size):
+                batch = rows[at : at + self.batch_size]
+                with _blamed(self.teacher, batch, f"shard {claim.shard} of view {claim.view}, "):
+                    claim.put(batch, ask_one(self.teacher, self.table.columns, batch))
+                self.tell(asked=len(batch))
+                if time.monotonic() - committed > self.commit_seconds:
+                    self._commit(writer, claim)
+                    committed = time.monotonic()
+        finally:
+            self._commit(writer, claim)
+
+    def _claim(self, writer: Writer, view: int, rows: np.ndarray) -> Claim | None:
+        shard = int(rows[0]) // writer.manifest.shard_rows
+        return writer.claim(view, shard, self._span(writer, shard))
+
+    def _span(self, writer: Writer, shard: int) -> int:
+        """How many of a shard's rows the table has."""
+        size = writer.manifest.shard_rows
+        return min(size, self.table.length - shard * size)
+
+    def _reserve(self, writer: Writer, claim: Claim) -> None:
+        with disk_full(writer.folder, self._needed(writer)):
+            claim.reserve()
+
+    def _commit(self, writer: Writer, claim: Claim) -> None:
+        content = self.table.content(self.teacher.reads, claim.start, claim.start + claim.rows)
+        with disk_full(writer.folder, self._needed(writer)):
+            claim.commit(content, claim.rows)
+
+    def _needed(self, writer: Writer) -> int:
+        return (self.tell.total - self.tell.done) * writer.manifest.record
+
+    def _check_content(self, writer: Writer, view: int, marker: Marker, start: int) -> None:
+        """Raises StoreError when the teacher would no longer read what it read then."""
+        name, last = self.teacher.name, start + marker.hashed - 1
+        way_out = f"use another store, or store.forget({name!r}) and teach again"
+        if last >= self.table.length:
+            raise StoreError(
+                f"teacher {name!r} was stored about a table with rows {start}..{last}, and this one ends at row "
+                f"{self.table.length - 1}: {way_out}"
+            )
+        found = self.table.content(self.teacher.reads, start, last + 1)
+        changed = sorted(
+            key for key in {*found, *marker.content} if found.get(key) != marker.content.get(key)
+        )
+        if changed:
+            raise StoreError(
+                f"teacher {name!r} was stored about other data in {writer.folder}: columns {changed} differ within "
+                f"rows {start}..{last} (view {view}): {way_out}"
+            )
+
+
+@contextmanager
+def _blamed(teacher: Teacher, rows: np.ndarray, where: str = "") -> Iterator[None]:
+    """Names teacher, shard and rows in whatever goes wrong while a teacher answers."""
+    try:
+        yield
+    except Exception as error:
+        raise InputError(
+            f"teacher {teacher.name!r} failed in {where}rows {_listed(rows)} (positions count within them): "
+            f"{type(error).__name__}: {error}. What it answered before is kept: mend it and teach again to go on"
+        ) from error
+
+
+def _listed(rows: np.ndarray) -> str:
+    if rows[-1] - rows[0] == len(rows) - 1:
+        return f"{rows[0]}..{rows[-1]}"
+    return f"{rows[:5].tolist()} ... {rows[-1]} ({len(rows)} rows)"
+
+
+def _check_same(manifest: Manifest, teacher: Teacher, codec: Codec, store: Store) -> None:
+    """Raises StoreError when the store holds another version of the teacher, or another codec."""
+    name, found = teacher.name, teacher.fingerprint
+    way_out = f"give the new one another name, or store.forget({name!r}) and teach again"
+    known = manifest.fingerprint
+    changed = [
+        f"{part} (stored {known.get(part, 'nothing')}, now {found.get(part, 'nothing')})"
+        for part in sorted({*known, *found})
+        if known.get(part) != found.get(part)
+    ]
+    if changed:
+        raise StoreError(
+            f"teacher {name!r} has changed since {store.path} was written: {', '.join(changed)}: {way_out}"
+        )
+    if (manifest.kind, manifest.names) != (teacher.space.kind, teacher.space.names):
+        raise StoreError(
+            f"teacher {name!r} is stored with {manifest.kind} {list(manifest.names)[:9]}, and answers now with "
+            f"{teacher.space.kind} {list(teacher.space.names)[:9]}: {way_out}"
+        )
+    if not from_json(manifest.codec, store.path).wrote(codec):
+        raise StoreError(
+            f"teacher {name!r} is stored in the codec {dict(manifest.codec)}, and {codec} was asked for: ask for the "
+            f"stored one, or {way_out}"
+        )
