@@ -1,0 +1,136 @@
+"""Asking a torch module about many rows: in bounded slices, without gradient, leaving it as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..core import Columns, InputError, Values
+from ..core.spaces import Answer
+from .output import Reading
+
+Transform = Callable[[Columns], Any]
+"""From raw columns to what a model takes: a tensor, a tuple (positional) or a dict (by name)."""
+
+
+def slices(count: int, size: int) -> Iterator[slice]:
+    """Consecutive slices of at most `size` rows; one empty slice for no rows."""
+    for start in range(0, max(count, 1), size):
+        yield slice(start, min(start + size, count))
+
+
+def ask_module(
+    call: Callable[..., Any],
+    columns: Columns,
+    inputs: Transform,
+    reading: Reading,
+    *,
+    count: int,
+    size: int,
+    device: torch.device,
+) -> Answer:
+    """What a callable of tensors answers about all rows.
+
+    Raises:
+        InputError: its output is not understood, or does not fit the space.
+    """
+    if count == 0 and reading.space.names:
+        return reading.empty()
+    scores: list[Tensor] = []
+    scales: list[Tensor] = []
+    # inside inference mode the answer could not take part in a loss
+    with torch.inference_mode(False), torch.no_grad():
+        for part in slices(count, size):
+            given = inputs({name: column[part] for name, column in columns.items()})
+            found = called(call, given, device)
+            mean, scale = numbers_of(found, reading)
+            scores.append(mean.detach().to("cpu", torch.float32))
+            if scale is not None:
+                scales.append(scale.detach().to("cpu", torch.float32))
+            if len(mean) != part.stop - part.start:
+                raise InputError(
+                    f"{reading.who} was given {part.stop - part.start} rows and answered shape "
+                    f"{tuple(mean.shape)}: "
+                    "its first axis must be the rows"
+                )
+        return reading.answer(torch.cat(scores), scale=torch.cat(scales) if scales else None)
+
+
+def called(call: Callable[..., Any], given: Any, device: torch.device) -> Any:
+    """The callable's output for a tensor, a tuple of tensors or a dict of tensors, moved to the device."""
+    if isinstance(given, Tensor):
+        return call(given.to(device))
+    if isinstance(given, Mapping):
+        return call(**{name: tensor.to(device) for name, tensor in given.items()})
+    if isinstance(given, tuple | list):
+        return call(*(tensor.to(device) for tensor in given))
+    raise InputError(f"a transform gives a tensor, a tuple or a dict of tensors, got {type(given).__name__}")
+
+
+def numbers_of(found: Any, reading: Reading) -> tuple[Tensor, Tensor | None]:
+    """Scores (and a scale, for values) in what a model returned."""
+    if isinstance(found, Tensor):
+        return found, None
+    if isinstance(found, Mapping) and "mean" in found and reading.space.answer is Values:
+        return found["mean"], found.get("scale")
+    if isinstance(found, Mapping) and "logits" in found:
+        return found["logits"], None
+    logits = getattr(found, "logits", None)
+    if isinstance(logits, Tensor):
+        return logits, None
+    if isinstance(found, tuple | list) and found and isinstance(found[0], Tensor):
+        return found[0], None
+    keys = f" with keys {sorted(found)}" if isinstance(found, Mapping) else ""
+    raise InputError(
+        f"{reading.who} returned a {type(found).__name__}{keys}: return a tensor, a tuple whose first item "
+        "is one, an "
+        "object with .logits, or a dict with 'logits' (for values also 'mean' and 'scale')"
+    )
+
+
+def plain_tensor(column: np.ndarray, dtype: torch.dtype, who: str, name: str) -> Tensor:
+    """A numeric column as a new tensor: floats in the model's type, whole numbers as int64 (bytes stay).
+
+    Raises:
+        InputError: the column is not numeric.
+    """
+    kind = column.dtype.kind
+    if kind not in "fiub":
+        raise InputError(
+            f"{who} reads column {name!r} of type {column.dtype}, which no tensor holds: give transform=, a "
+            "function "
+            "from the raw columns to tensors"
+        )
+    if kind == "f":
+        return torch.from_numpy(
+            np.array(column, dtype=np.float64 if dtype == torch.float64 else np.float32)
+        ).to(dtype)
+    if column.dtype in (np.uint8, np.bool_):
+        return torch.from_numpy(np.array(column))
+    return torch.from_numpy(np.array(column, dtype=np.int64))
+
+
+def stacked_inputs(reads: Sequence[str], dtype: torch.dtype, who: str) -> Transform:
+    """The transform used when none is given: one tensor per column, in the order of `reads`."""
+
+    def inputs(columns: Columns) -> tuple[Tensor, ...]:
+        return tuple(plain_tensor(columns[name], dtype, who, name) for name in reads)
+
+    return inputs
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Generator[None]:
+    """Evaluation mode inside; afterwards every layer's training flag is what it was."""
+    flags = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, flag in flags:
+            part.training = flag

@@ -1,0 +1,116 @@
+"""Torch modules as teachers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, final
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..core import Columns, InputError, Space
+from ..core.spaces import Answer
+from .batching import Transform, ask_module, evaluating, stacked_inputs
+from .digest import digest, digest_module
+from .naming import reads_of, rows_in, seen_of, space_of
+from .output import Output, Reading
+
+
+@final
+class ModuleTeacher:
+    """A torch module; always asked in evaluation mode and without gradient, and left as it was.
+
+    The output may be a tensor [B, C], a tuple whose first item is one, an object with `.logits`, or a dict
+    with `logits` (for values also `mean` and `scale`). One column [B] or [B, 1] stands for the second of two
+    classes.
+
+    Args:
+        module: called with one tensor per column in the order of `reads`, or with what `transform` gives.
+        reads: names of the raw columns.
+        name: unique among the teachers of a run.
+        classes: names of the outputs; without them the task's order is assumed.
+        space: instead of `classes`, for labels and values.
+        output: what the numbers are; found out on the first rows unless declared.
+        transform: from raw columns (arrays of some rows) to a tensor, a tuple or a dict of tensors.
+        batch_size: rows per call, which bounds memory.
+        device: where the module is moved to; where its parameters are, unless given.
+        seen: row numbers it was trained on.
+        frozen: False for a module that still learns.
+        deterministic: False for a module that answers by chance.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        *,
+        reads: str | Sequence[str],
+        name: str = "module",
+        classes: Sequence[Any] | np.ndarray | None = None,
+        space: Space | None = None,
+        output: Output | None = None,
+        transform: Transform | None = None,
+        batch_size: int = 256,
+        device: str | torch.device | None = None,
+        seen: np.ndarray | Sequence[int] | None = None,
+        frozen: bool = True,
+        deterministic: bool = True,
+    ) -> None:
+        if batch_size < 1:
+            raise InputError(f"teacher {name!r}: batch_size must be at least 1, got {batch_size}")
+        self.name = name
+        self.space = space_of(space, classes)
+        self.reads = reads_of(reads)
+        self.frozen = frozen
+        self.deterministic = deterministic
+        self.seen = seen_of(seen)
+        self.module = module if device is None else module.to(device)
+        self.transform = transform
+        self.batch_size = batch_size
+        self._reading = Reading(self.space, output, f"teacher {name!r}")
+        self._transform_digest = "none" if transform is None else digest(transform)
+
+    @property
+    def parameters(self) -> int | None:
+        """Number of parameters, shared ones counted once."""
+        return sum(parameter.numel() for parameter in self.module.parameters())
+
+    @property
+    def output_found(self) -> str:
+        """What the outputs are, and how that is known."""
+        return self._reading.described
+
+    @property
+    def fingerprint(self) -> Mapping[str, str]:
+        """Weights, architecture, transform, numerics and output."""
+        device, dtype = self._numerics()
+        return {
+            "kind": "module",
+            **digest_module(self.module),
+            "transform": self._transform_digest,
+            "numerics": f"{device.type}:{dtype}",
+            "output": self._reading.fingerprint,
+            "reads": digest(self.reads),
+            "names": digest(self.space.names),
+        }
+
+    def answer(self, columns: Columns) -> Answer:
+        """The module's answer about these rows.
+
+        Raises:
+            InputError: a column is missing or not numeric, or the output does not fit the space.
+        """
+        count = rows_in(columns, self.reads, self._reading.who)
+        device, dtype = self._numerics()
+        inputs = self.transform or stacked_inputs(self.reads, dtype, self._reading.who)
+        given = {name: columns[name] for name in self.reads}
+        with evaluating(self.module):
+            return ask_module(
+                self.module, given, inputs, self._reading, count=count, size=self.batch_size, device=device
+            )
+
+    def _numerics(self) -> tuple[torch.device, torch.dtype]:
+        tensors = [*self.module.parameters(), *self.module.buffers()]
+        floats = [tensor.dtype for tensor in tensors if tensor.dtype.is_floating_point]
+        device = tensors[0].device if tensors else torch.device("cpu")
+        return device, floats[0] if floats else torch.float32
