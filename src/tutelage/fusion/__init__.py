@@ -5,7 +5,7 @@ from .difference import Difference
 from .entropy import Entropy
 from .mean import Mean
 from .performance import DynamicPerformance, Performance
-from .pools import Geometric, MeanLogits
+from .pools import GeometricMean, MeanLogits
 from .precision import Precision
 from .robust import Median, Trimmed
 from .stacking import Stacking
@@ -18,7 +18,7 @@ __all__ = [
     "Difference",
     "DynamicPerformance",
     "Entropy",
-    "Geometric",
+    "GeometricMean",
     "HardVote",
     "Mean",
     "MeanLogits",

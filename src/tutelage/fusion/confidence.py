@@ -48,7 +48,7 @@ class Confidence:
                 self.name,
                 signals,
                 "they have no cross-entropy",
-                "Precision, or Performance(measure='inv_mse')",
+                "Precision, or Performance(reward='inv_mse')",
             )
         logs, judges = truth(signals, context.target, context.labelled, self.name)
         if self.form == "softmax":

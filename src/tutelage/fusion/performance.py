@@ -14,7 +14,7 @@ from ..core.spaces.classes import cover
 from ..ops.simplex import normalised
 from .answers import Gives, dtype_of, refusal, truth
 
-Measure = Literal["correct", "truth", "nce", "inv_mse"]
+Reward = Literal["correct", "truth", "nce", "inv_mse"]
 Numbers = tuple[tuple[float, ...], ...]
 
 
@@ -27,14 +27,14 @@ class Performance:
     column.
 
     Args:
-        measure: what r_ij is. `correct`: 1 when the teacher's best class is the label, else 0. `truth`: its
+        reward: what r_ij is. `correct`: 1 when the teacher's best class is the label, else 0. `truth`: its
             probability of the label. `nce`: 1 / (1 + CE) with the cross-entropy CE in nats, the negative
             cross-entropy moved into (0, 1]. `inv_mse`: the weight is one over the mean squared error (of the
             mean for values, of the whole probability vector for classes). Values know `inv_mse` only.
         weights: what was fitted, float [T][columns]; leave it out and call `fit`.
 
     Raises:
-        InputError: an unknown measure; (when fitted) values with another measure than `inv_mse`, or no
+        InputError: an unknown reward; (when fitted) values with another reward than `inv_mse`, or no
             labelled row that any teacher answers; (when called) not fitted, or another number of teachers.
     """
 
@@ -43,11 +43,11 @@ class Performance:
     needs: ClassVar[frozenset[str]] = frozenset()
     invariants: ClassVar[frozenset[str]] = INVARIANTS
     source: ClassVar[str] = "perrone1993"
-    measure: Measure = "truth"
+    reward: Reward = "truth"
     weights: Numbers | None = None
 
     def __post_init__(self) -> None:
-        _check(self.measure)
+        _check(self.reward)
 
     @property
     def fitted(self) -> bool:
@@ -56,8 +56,8 @@ class Performance:
 
     def fit(self, signals: Any, target: Tensor, labelled: Tensor) -> Performance:
         """The same with weights from out-of-fold answers (stacked, [T, N, ...]) and their labels."""
-        scores, known = achieved(signals, target, labelled, self.measure, self.name)
-        weights = _weights(scores, known, known.to(scores.dtype), self.measure)
+        scores, known = achieved(signals, target, labelled, self.reward, self.name)
+        weights = _weights(scores, known, known.to(scores.dtype), self.reward)
         return replace(self, weights=_numbers(weights))
 
     def taking(self, teachers: Sequence[int]) -> Performance:
@@ -84,7 +84,7 @@ class DynamicPerformance:
     student was seen. Once per epoch, `renewed` takes the student's answers about the rows given to `fit`.
 
     Args:
-        measure: as in `Performance`.
+        reward: as in `Performance`.
         weights: in force now, float [T][columns].
         record: what was achieved on the held-out rows, kept by `fit`.
 
@@ -97,12 +97,12 @@ class DynamicPerformance:
     needs: ClassVar[frozenset[str]] = frozenset({"history"})
     invariants: ClassVar[frozenset[str]] = INVARIANTS
     source: ClassVar[str] = "perrone1993"
-    measure: Measure = "truth"
+    reward: Reward = "truth"
     weights: Numbers | None = None
     record: Record | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        _check(self.measure)
+        _check(self.reward)
 
     @property
     def fitted(self) -> bool:
@@ -111,8 +111,8 @@ class DynamicPerformance:
 
     def fit(self, signals: Any, target: Tensor, labelled: Tensor) -> DynamicPerformance:
         """The same with every row counting alike, remembering the rows."""
-        scores, known = achieved(signals, target, labelled, self.measure, self.name)
-        weights = _weights(scores, known, known.to(scores.dtype), self.measure)
+        scores, known = achieved(signals, target, labelled, self.reward, self.name)
+        weights = _weights(scores, known, known.to(scores.dtype), self.reward)
         return replace(self, weights=_numbers(weights), record=Record(scores, known, target, labelled))
 
     def renewed(self, student: Any) -> DynamicPerformance:
@@ -128,7 +128,7 @@ class DynamicPerformance:
                 f"answers about {len(student)}: give its answers about the same rows, in the same order"
             )
         missing = _missing(student, record.target, record.labelled).to(record.scores.dtype)
-        weights = _weights(record.scores, record.known, record.known * missing, self.measure)
+        weights = _weights(record.scores, record.known, record.known * missing, self.reward)
         return replace(self, weights=_numbers(weights))
 
     def taking(self, teachers: Sequence[int]) -> DynamicPerformance:
@@ -159,24 +159,24 @@ class Record:
 
 
 def achieved(
-    signals: Any, target: Tensor, labelled: Tensor, measure: Measure, who: str
+    signals: Any, target: Tensor, labelled: Tensor, reward: Reward, who: str
 ) -> tuple[Tensor, Tensor]:
     """What each teacher achieved on each row, and where that is known: [T, N, columns] both.
 
     For `inv_mse` it is the squared error, whose mean is inverted later.
     """
     if isinstance(signals, Values):
-        if measure != "inv_mse":
-            raise refusal(who, signals, f"{measure!r} is for classes and labels", "measure='inv_mse'")
+        if reward != "inv_mse":
+            raise refusal(who, signals, f"{reward!r} is for classes and labels", "reward='inv_mse'")
         return (signals.mean - target).square(), signals.valid & labelled
     logs, known = truth(signals, target, labelled, who)
-    if measure == "truth":
+    if reward == "truth":
         scores = logs.exp()
-    elif measure == "nce":
+    elif reward == "nce":
         scores = 1.0 / (1.0 - logs)
     elif isinstance(signals, Classes):
         index = target.clamp(0, signals.scores.shape[-1] - 1)
-        if measure == "correct":
+        if reward == "correct":
             best = signals.scores.masked_fill(~cover(signals.coverage), -torch.inf).argmax(-1)
             scores = (best == index).to(logs.dtype)
         else:
@@ -184,18 +184,18 @@ def achieved(
             scores = (signals.probs() - wanted).square().sum(-1)
     else:
         right = (signals.logits > 0) == (target > 0.5)
-        scores = right.to(logs.dtype) if measure == "correct" else (signals.probs() - target).square()
+        scores = right.to(logs.dtype) if reward == "correct" else (signals.probs() - target).square()
     if isinstance(signals, Classes):
         scores, known = scores.unsqueeze(-1), known.unsqueeze(-1)
     return scores, known
 
 
-def _check(measure: str) -> None:
-    if measure not in ("correct", "truth", "nce", "inv_mse"):
-        raise InputError(f"performance is measured as correct, truth, nce or inv_mse, got {measure!r}")
+def _check(reward: str) -> None:
+    if reward not in ("correct", "truth", "nce", "inv_mse"):
+        raise InputError(f"performance is measured as correct, truth, nce or inv_mse, got {reward!r}")
 
 
-def _weights(scores: Tensor, known: Tensor, rows: Tensor, measure: Measure) -> Tensor:
+def _weights(scores: Tensor, known: Tensor, rows: Tensor, reward: Reward) -> Tensor:
     """Weights [T, columns], each column summing to 1, from scores, and trust in rows, [T, N, columns]."""
     judged = known.any(1)
     if not bool(judged.any()):
@@ -205,7 +205,7 @@ def _weights(scores: Tensor, known: Tensor, rows: Tensor, measure: Measure) -> T
         )
     trust = normalised(rows.transpose(0, 1), known.transpose(0, 1)).transpose(0, 1)
     mean = torch.where(known, scores, torch.zeros_like(scores)).mul(trust).sum(1)
-    if measure == "inv_mse":
+    if reward == "inv_mse":
         least = torch.where(judged, mean, torch.full_like(mean, torch.inf)).amin(0)
         mean = torch.where(mean == least, 1.0, least / mean.clamp_min(torch.finfo(mean.dtype).tiny))
     mean = torch.where(judged, mean, torch.zeros_like(mean))

@@ -17,7 +17,7 @@ from .trust import Trust, checked, expanded, ordered, taken
 
 
 @dataclass(frozen=True)
-class Geometric:
+class GeometricMean:
     """Logarithmic opinion pool: the weighted geometric mean, normalised; Heskes 1998.
 
     A class that one teacher rules out is out, however the others think of it. For labels the log-odds
@@ -32,7 +32,7 @@ class Geometric:
         InputError: (when called) teachers of classes with different coverages, or values without scales.
     """
 
-    name: ClassVar[str] = "geometric"
+    name: ClassVar[str] = "geometric_mean"
     gives: ClassVar[Gives] = "target"
     needs: ClassVar[frozenset[str]] = frozenset()
     invariants: ClassVar[frozenset[str]] = INVARIANTS - {"convex"}
@@ -40,19 +40,19 @@ class Geometric:
     weights: Trust | None = None
 
     def __post_init__(self) -> None:
-        checked(self.weights, "Geometric")
+        checked(self.weights, "GeometricMean")
 
-    def bound(self, names: Sequence[str]) -> Geometric:
+    def bound(self, names: Sequence[str]) -> GeometricMean:
         """The same with the weights in the order of these teachers."""
-        return replace(self, weights=ordered(self.weights, names, "Geometric"))
+        return replace(self, weights=ordered(self.weights, names, "GeometricMean"))
 
-    def taking(self, teachers: Sequence[int]) -> Geometric:
+    def taking(self, teachers: Sequence[int]) -> GeometricMean:
         """The same for these teachers only, in this order."""
-        return replace(self, weights=taken(self.weights, teachers, "Geometric"))
+        return replace(self, weights=taken(self.weights, teachers, "GeometricMean"))
 
     def __call__(self, signals: Any, context: Context) -> Target:
         """One answer about the B rows."""
-        weights = normalised(expanded(self.weights, signals, "Geometric"), signals.valid)
+        weights = normalised(expanded(self.weights, signals, "GeometricMean"), signals.valid)
         valid = signals.valid.any(0)
         if isinstance(signals, Classes):
             coverage = one_coverage(signals, self.name)
