@@ -48,8 +48,9 @@ def logistic(x: Tensor, target: Tensor, classes: int, penalty: float) -> Linear:
     """
     x = x.detach().double()
     outputs = 1 if classes == 2 else classes
-    weight = torch.zeros(outputs, x.shape[1], dtype=torch.float64, device=x.device, requires_grad=True)
-    bias = torch.zeros(outputs, dtype=torch.float64, device=x.device, requires_grad=True)
+    weight = torch.zeros(outputs, x.shape[1], dtype=torch.float64, device=x.device)
+    bias = torch.zeros(outputs, dtype=torch.float64, device=x.device)
+    wanted = torch.nn.functional.one_hot(target, classes).double()[:, -outputs:]
     solver = torch.optim.LBFGS(
         [weight, bias],
         max_iter=STEPS,
@@ -60,20 +61,17 @@ def logistic(x: Tensor, target: Tensor, classes: int, penalty: float) -> Linear:
     )
 
     def loss() -> Tensor:
-        solver.zero_grad()
         scores = x @ weight.T + bias
         if classes == 2:
-            total = torch.nn.functional.binary_cross_entropy_with_logits(
-                scores[:, 0], target.double(), reduction="sum"
-            )
+            told, norm = scores.sigmoid(), torch.nn.functional.softplus(scores).sum()
         else:
-            total = torch.nn.functional.cross_entropy(scores, target, reduction="sum")
-        whole = (total + penalty / 2 * weight.square().sum()) / len(x)
-        whole.backward()
-        return whole
+            told, norm = scores.softmax(-1), scores.logsumexp(-1).sum()
+        wrong = (told - wanted) / len(x)
+        weight.grad = wrong.T @ x + penalty / len(x) * weight
+        bias.grad = wrong.sum(0)
+        return (norm - (scores * wanted).sum() + penalty / 2 * weight.square().sum()) / len(x)
 
-    with torch.enable_grad():
-        solver.step(loss)
+    solver.step(loss)
     return _plain(weight, bias)
 
 
