@@ -14,7 +14,7 @@ import re
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -77,8 +77,13 @@ def of_module(module: nn.Module) -> str:
     return _digest(parts())
 
 
+def raw(array: np.ndarray) -> memoryview:
+    """The bytes of an array, as they lie in memory where they lie in one piece."""
+    return memoryview(cast("Any", np.ascontiguousarray(array).reshape(-1).view(np.uint8)))
+
+
 def _tensor_bytes(tensor: Tensor) -> memoryview:
-    return memoryview(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return raw(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
 
 
 def of_columns(
@@ -112,7 +117,7 @@ def _of_array(array: np.ndarray, column: str) -> str:
         )
     plain = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
     kind = str(plain.dtype.descr)
-    return digest("numbers", kind, shape, memoryview(plain.reshape(-1).view(np.uint8)))
+    return digest("numbers", kind, shape, raw(plain))
 
 
 def _canonical(value: object, column: str) -> bytes:
@@ -137,6 +142,6 @@ def _canonical(value: object, column: str) -> bytes:
     if hasattr(value, "isoformat"):
         return f"{type(value).__name__}:{value!r}".encode()
     raise InputError(
-        f"column {column!r} holds a {type(value).__name__}, which has no canonical bytes: keep numbers, strings, "
-        "bytes, dates, arrays, lists or dictionaries in it"
+        f"column {column!r} holds a {type(value).__name__}, which has no canonical bytes: keep numbers, "
+        "strings, bytes, dates, arrays, lists or dictionaries in it"
     )

@@ -89,7 +89,7 @@ class Manifest:
 
     def write(self, folder: Path) -> None:
         """Writes `manifest.json`."""
-        value = {"format": FORMAT, **vars(self)}
+        value: dict[str, Any] = {"format": FORMAT, **vars(self)}
         for name in ("stored", "answer"):
             value[name] = {key: {"shape": f.shape, "dtype": f.dtype} for key, f in value[name].items()}
         replace_text(folder / "manifest.json", json.dumps(value, indent=1))
@@ -107,8 +107,8 @@ class Manifest:
             found = value.pop("format")
             if found != FORMAT:
                 raise StoreError(
-                    f"{path} is written in format {found}, and this version of tutelage knows format {FORMAT}: "
-                    "use the version that wrote it, or forget the teacher and teach again"
+                    f"{path} is written in format {found}, and this version of tutelage knows format "
+                    f"{FORMAT}: use the version that wrote it, or forget the teacher and teach again"
                 )
             for name in ("stored", "answer"):
                 value[name] = {k: Field(tuple(f["shape"]), f["dtype"]) for k, f in value[name].items()}

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def _is_still(path: Path, handle: int) -> bool:
 
 
 @contextmanager
-def held(path: Path) -> Iterator[None]:
+def held(path: Path) -> Generator[None]:
     """Waits for the lock and holds it."""
     while (lock := take(path)) is None:
         time.sleep(0.02)

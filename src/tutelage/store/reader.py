@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,8 +16,8 @@ from torch import Tensor
 
 from ..core import KINDS, Signals, Space, StoreError
 from . import codecs
-from .codecs import Bound
-from .fingerprint import digest
+from .codec import Bound
+from .fingerprint import digest, raw
 from .layout import Field, Manifest, Marker, data_file, markers
 
 
@@ -70,17 +71,12 @@ class Reader:
     def key(self) -> str:
         """Fingerprint of the teacher, of what it read and of what it said about each stored row."""
         m = self.manifest
-        fixed = [m.kind, *m.names, str(dict(m.codec)), str(sorted(m.fingerprint.items())), str(dict(m.meta))]
+        fixed = [m.kind, *m.names, json.dumps([m.codec, m.fingerprint, m.meta, m.shard_rows], sort_keys=True)]
         moving = [
-            digest(
-                f"{at}",
-                np.packbits(x.present).tobytes(),
-                str(sorted(x.content.items())),
-                str(sorted(x.crc.items())),
-            )
+            digest(str(at), np.packbits(x.present).tobytes(), json.dumps([x.content, x.crc], sort_keys=True))
             for at, x in self.markers.items()
         ]
-        return digest(*fixed, str(m.shard_rows), *moving)
+        return digest(*fixed, *moving)
 
     def read(self, row: np.ndarray, view: int, out: Mapping[str, Tensor]) -> None:
         """Decodes the answers about these row numbers into `out`.
@@ -114,7 +110,7 @@ class Reader:
             for name, array in self.views[view].arrays.items():
                 whole = marker.present.all()
                 kept = array[shard * size : (shard + 1) * size] if whole else array[place]
-                if zlib.crc32(memoryview(kept.reshape(-1).view(np.uint8))) != marker.crc.get(name):
+                if zlib.crc32(raw(kept)) != marker.crc.get(name):
                     file = data_file(self.folder, name, view)
                     damage.append(f"{file}: rows {place[0]}..{place[-1]} do not match their checksum")
         return damage
@@ -134,8 +130,8 @@ class Reader:
     def _absent(self, row: np.ndarray, view: int) -> StoreError:
         if (row < 0).any():
             return StoreError(
-                f"row -1 was asked of the store of teacher {self.name!r}: generated inputs are never stored, ask the "
-                "teacher live"
+                f"row {row.min()} was asked of the store of teacher {self.name!r}: -1 marks generated "
+                "inputs, which are never stored; ask the teacher live"
             )
         return StoreError(
             f"teacher {self.name!r} has no stored answers about {len(row)} of the rows asked for (first "
@@ -161,8 +157,8 @@ class Reader:
         there = path.stat().st_size if path.exists() else 0
         if there < rows * field.record:
             raise StoreError(
-                f"{path} is truncated: it has {there} bytes, and its markers speak of {rows} rows, which take "
-                f"{rows * field.record}: teach again, which mends it"
+                f"{path} is truncated: it has {there} bytes, and its markers speak of {rows} rows, which "
+                f"take {rows * field.record}: teach again, which mends it"
             )
         return np.asarray(np.memmap(path, field.stored, "r", shape=(rows, *field.width)))
 

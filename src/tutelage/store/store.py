@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..core import Answer, InputError, Space, StoreError
-from .codecs import Bound, Codec
+from .codec import Bound, Codec
 from .layout import Manifest, folder_name
 from .locks import held, take
 from .reader import Reader, StoredSignals
@@ -122,8 +122,8 @@ class Store:
         """
         if self.manifest(name) is None:
             raise StoreError(
-                f"{self.path} has nothing of teacher {name!r}; there are {list(self.names())}: teach it first, "
-                "teach(teachers, columns, rows, store)"
+                f"{self.path} has nothing of teacher {name!r}; there are {list(self.names())}: teach it "
+                "first, teach(teachers, columns, rows, store)"
             )
         return Reader(self._folder(name))
 
@@ -132,7 +132,7 @@ class Store:
         return StoredSignals(tuple(self.reader(name) for name in names))
 
     @contextmanager
-    def creating(self, name: str) -> Iterator[None]:
+    def creating(self, name: str) -> Generator[None]:
         """Waits until no other process creates the manifest of this teacher, and keeps others waiting.
 
         What lies there without a manifest, left by a kill, is removed first.

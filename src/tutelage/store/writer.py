@@ -1,8 +1,7 @@
 """Writing answers: one shard at a time, claimed by one process, on disk before its marker says so.
 
-with Writer(folder, manifest) as writer:
-    claim = writer.claim(view, shard, rows)   # None: another process is at it
-    claim.put(row, answer); claim.commit(content, hashed); claim.release()
+A `Writer` is the open store of one teacher, a `Claim` one shard that no other process may touch:
+`put` answers, `commit` them, `release` it.
 """
 
 from __future__ import annotations
@@ -12,17 +11,17 @@ import os
 import secrets
 import shutil
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Self, final
+from typing import final
 
 import numpy as np
 
 from ..core import Answer, InputError, StoreError
 from . import codecs
+from .fingerprint import raw
 from .layout import Manifest, Marker, data_file, marker_file, markers
 from .locks import Lock, take
 
@@ -31,7 +30,7 @@ _NOT_SUPPORTED = {errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS}
 
 
 @contextmanager
-def disk_full(folder: Path, needed: int) -> Iterator[None]:
+def disk_full(folder: Path, needed: int) -> Generator[None]:
     """Turns a full disk into an error that says what is needed and that nothing is lost."""
     try:
         yield
@@ -39,8 +38,9 @@ def disk_full(folder: Path, needed: int) -> Iterator[None]:
         if error.errno not in _FULL:
             raise
         raise StoreError(
-            f"no room in {folder} ({error.strerror}): {needed} more bytes are needed and {shutil.disk_usage(folder).free} "
-            "are free; finished shards are kept: make room and run the same command again to go on"
+            f"no room in {folder} ({error.strerror}): {needed} more bytes are needed and "
+            f"{shutil.disk_usage(folder).free} are free; finished shards are kept: make room and run "
+            "the same again to go on"
         ) from error
 
 
@@ -65,12 +65,10 @@ class Writer:
             self._drop_damaged()
         self._session = self._announce()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Writer:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         for handle in self._handles.values():
             os.close(handle)
         self._handles.clear()
@@ -93,7 +91,8 @@ class Writer:
         """The shard for this process alone, its old rows loaded; None while another process has it.
 
         Args:
-            view: which view; shard: which shard of it.
+            view: which view.
+            shard: which shard of it.
             rows: how many of the shard's rows the table has.
         """
         lock = take(self.folder / "locks" / f"v{view}-{shard:06d}.lock")
@@ -193,8 +192,8 @@ class Claim:
         fields, arrays = self.writer.codec.encode(answer)
         if fields != dict(manifest.stored) or self.writer.codec.decoded(answer)[1] != dict(manifest.meta):
             raise InputError(
-                f"teacher {manifest.teacher!r} changed the form of its answers: first {dict(manifest.stored)} with "
-                f"{dict(manifest.meta)}, now {fields} with {answer.meta()}: give all rows one form, coverage included"
+                f"teacher {manifest.teacher!r} changed the form of its answers from {dict(manifest.stored)}, "
+                f"{dict(manifest.meta)} to {fields}, {answer.meta()}: give all rows one form, coverage included"
             )
         place = row - self.start
         for name, array in arrays.items():
@@ -216,7 +215,7 @@ class Claim:
         stored = self.writer.manifest.stored
         for name, array in self._arrays.items():
             handle = self.writer.handle(name, self.view)
-            _write(handle, memoryview(array.reshape(-1).view(np.uint8)), self.start * stored[name].record)
+            _write(handle, raw(array), self.start * stored[name].record)
             os.fsync(handle)
         valid = {name: self._kept(name) for name, entry in stored.items() if entry.dtype == "bits"}
         full = tuple(name for name, bits in valid.items() if _all_set(bits, stored[name].shape))
@@ -233,12 +232,12 @@ class Claim:
         return self._arrays[name] if mask.all() else self._arrays[name][mask]
 
     def _crc(self, name: str) -> int:
-        return zlib.crc32(memoryview(np.ascontiguousarray(self._kept(name)).reshape(-1).view(np.uint8)))
+        return zlib.crc32(raw(self._kept(name)))
 
     def _load(self, marker: Marker) -> None:
         for name, array in self._arrays.items():
             record = self.writer.manifest.stored[name].record
-            view = memoryview(array.reshape(-1).view(np.uint8))
+            view = raw(array)
             os.preadv(self.writer.handle(name, self.view), [view], self.start * record)
         self.present = marker.present.copy()
         if any(self._crc(name) != marker.crc.get(name) for name in self._arrays):

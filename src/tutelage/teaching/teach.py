@@ -8,7 +8,7 @@ it stopped. Several processes that run it at once share the shards.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import cast
@@ -18,9 +18,10 @@ from torch import Tensor
 
 from ..core import Columns, InputError, StoreError, Teacher
 from ..store import Codec, Store, StoredSignals, Writer
-from ..store.codecs import from_json, parse
+from ..store.codecs import parse
 from ..store.fingerprint import of_columns
 from ..store.layout import Manifest, Marker
+from ..store.match import same_content, same_teacher
 from ..store.store import SMALLEST_SHARD, plan
 from ..store.writer import Claim, disk_full
 from .sources import ask_one
@@ -90,9 +91,7 @@ def teach(
     rows = _rows(row, table.length)
     names: list[str] = []
     for number, item in enumerate(teachers):
-        made = item() if isinstance(item, type) or not hasattr(item, "answer") else item
-        teacher = cast("Teacher", made)
-        del made
+        teacher = _made(item)
         if teacher.name in names:
             raise InputError(f"two teachers are named {teacher.name!r}: give each its own name")
         names.append(teacher.name)
@@ -103,6 +102,12 @@ def teach(
     return store.source(names)
 
 
+def _made(item: Teacher | Callable[[], Teacher]) -> Teacher:
+    if isinstance(item, type) or not hasattr(item, "answer"):
+        return cast("Callable[[], Teacher]", item)()
+    return cast("Teacher", item)
+
+
 def _rows(row: np.ndarray | Tensor, length: int) -> np.ndarray:
     """Sorted row numbers, each once, checked against the table."""
     rows = np.unique(np.asarray(row)).astype(np.int64)
@@ -110,8 +115,8 @@ def _rows(row: np.ndarray | Tensor, length: int) -> np.ndarray:
         raise InputError("no rows to teach: give the numbers of the rows that the student trains on")
     if rows[0] < 0 or rows[-1] >= length:
         raise InputError(
-            f"rows {rows[0]}..{rows[-1]} of a table with rows 0..{length - 1}: row -1 marks generated inputs, which "
-            "are never stored, and the others have to be in the table"
+            f"rows {rows[0]}..{rows[-1]} of a table with rows 0..{length - 1}: row -1 marks generated "
+            "inputs, which are never stored, and the others have to be in the table"
         )
     return rows
 
@@ -173,7 +178,7 @@ class _Lesson:
         """Teaches all shards, those that other processes are at last."""
         self._check_storable()
         manifest = self.store.manifest(self.teacher.name) or self._begin()
-        _check_same(manifest, self.teacher, self.codec, self.store)
+        same_teacher(manifest, self.teacher.fingerprint, self.teacher.space, self.codec, self.store.path)
         shards = np.split(self.rows, np.flatnonzero(np.diff(self.rows // manifest.shard_rows)) + 1)
         pending = [(view, rows) for view in range(views) for rows in shards]
         with self.store.writer(manifest) as writer:
@@ -187,12 +192,12 @@ class _Lesson:
         for wanted in ("frozen", "deterministic"):
             if not getattr(self.teacher, wanted):
                 raise InputError(
-                    f"teacher {self.teacher.name!r} is not {wanted}, so that its answers cannot be stored: use it "
-                    "live, Live((teacher,), columns)"
+                    f"teacher {self.teacher.name!r} is not {wanted}, so that its answers cannot be stored: "
+                    "use it live, Live((teacher,), columns)"
                 )
 
     def _begin(self) -> Manifest:
-        """Asks the first rows, which tell the form of the answers, and opens the teacher's folder with them."""
+        """Asks the first rows, which tell the form of the answers, and begins the teacher's folder."""
         with self.store.creating(self.teacher.name):
             found = self.store.manifest(self.teacher.name)
             if found is not None:
@@ -227,7 +232,7 @@ class _Lesson:
         start = int(rows[0]) // writer.manifest.shard_rows * writer.manifest.shard_rows
         marker = writer.marker(view, start // writer.manifest.shard_rows)
         if marker is not None:
-            self._check_content(writer, view, marker, start)
+            self._check_content(marker, start)
             if marker.present[rows - start].all():
                 self.tell(found=len(rows))
                 return True
@@ -236,7 +241,7 @@ class _Lesson:
             return False
         try:
             if claim.marker is not None:
-                self._check_content(writer, view, claim.marker, start)
+                self._check_content(claim.marker, start)
             missing = rows[~claim.present[rows - start]]
             self.tell(found=len(rows) - len(missing))
             if len(missing):
@@ -262,13 +267,9 @@ class _Lesson:
             self._commit(writer, claim)
 
     def _claim(self, writer: Writer, view: int, rows: np.ndarray) -> Claim | None:
-        shard = int(rows[0]) // writer.manifest.shard_rows
-        return writer.claim(view, shard, self._span(writer, shard))
-
-    def _span(self, writer: Writer, shard: int) -> int:
-        """How many of a shard's rows the table has."""
         size = writer.manifest.shard_rows
-        return min(size, self.table.length - shard * size)
+        shard = int(rows[0]) // size
+        return writer.claim(view, shard, min(size, self.table.length - shard * size))
 
     def _reserve(self, writer: Writer, claim: Claim) -> None:
         with disk_full(writer.folder, self._needed(writer)):
@@ -279,38 +280,24 @@ class _Lesson:
         with disk_full(writer.folder, self._needed(writer)):
             claim.commit(content, claim.rows)
 
+    def _check_content(self, marker: Marker, start: int) -> None:
+        name, stop = self.teacher.name, min(start + marker.hashed, self.table.length)
+        found = self.table.content(self.teacher.reads, start, stop)
+        same_content(name, marker, found, start, stop - start)
+
     def _needed(self, writer: Writer) -> int:
         return (self.tell.total - self.tell.done) * writer.manifest.record
 
-    def _check_content(self, writer: Writer, view: int, marker: Marker, start: int) -> None:
-        """Raises StoreError when the teacher would no longer read what it read then."""
-        name, last = self.teacher.name, start + marker.hashed - 1
-        way_out = f"use another store, or store.forget({name!r}) and teach again"
-        if last >= self.table.length:
-            raise StoreError(
-                f"teacher {name!r} was stored about a table with rows {start}..{last}, and this one ends at row "
-                f"{self.table.length - 1}: {way_out}"
-            )
-        found = self.table.content(self.teacher.reads, start, last + 1)
-        changed = sorted(
-            key for key in {*found, *marker.content} if found.get(key) != marker.content.get(key)
-        )
-        if changed:
-            raise StoreError(
-                f"teacher {name!r} was stored about other data in {writer.folder}: columns {changed} differ within "
-                f"rows {start}..{last} (view {view}): {way_out}"
-            )
-
 
 @contextmanager
-def _blamed(teacher: Teacher, rows: np.ndarray, where: str = "") -> Iterator[None]:
+def _blamed(teacher: Teacher, rows: np.ndarray, where: str = "") -> Generator[None]:
     """Names teacher, shard and rows in whatever goes wrong while a teacher answers."""
     try:
         yield
     except Exception as error:
         raise InputError(
             f"teacher {teacher.name!r} failed in {where}rows {_listed(rows)} (positions count within them): "
-            f"{type(error).__name__}: {error}. What it answered before is kept: mend it and teach again to go on"
+            f"{type(error).__name__}: {error}. What it answered before is kept: mend it and teach again"
         ) from error
 
 
@@ -318,29 +305,3 @@ def _listed(rows: np.ndarray) -> str:
     if rows[-1] - rows[0] == len(rows) - 1:
         return f"{rows[0]}..{rows[-1]}"
     return f"{rows[:5].tolist()} ... {rows[-1]} ({len(rows)} rows)"
-
-
-def _check_same(manifest: Manifest, teacher: Teacher, codec: Codec, store: Store) -> None:
-    """Raises StoreError when the store holds another version of the teacher, or another codec."""
-    name, found = teacher.name, teacher.fingerprint
-    way_out = f"give the new one another name, or store.forget({name!r}) and teach again"
-    known = manifest.fingerprint
-    changed = [
-        f"{part} (stored {known.get(part, 'nothing')}, now {found.get(part, 'nothing')})"
-        for part in sorted({*known, *found})
-        if known.get(part) != found.get(part)
-    ]
-    if changed:
-        raise StoreError(
-            f"teacher {name!r} has changed since {store.path} was written: {', '.join(changed)}: {way_out}"
-        )
-    if (manifest.kind, manifest.names) != (teacher.space.kind, teacher.space.names):
-        raise StoreError(
-            f"teacher {name!r} is stored with {manifest.kind} {list(manifest.names)[:9]}, and answers now with "
-            f"{teacher.space.kind} {list(teacher.space.names)[:9]}: {way_out}"
-        )
-    if not from_json(manifest.codec, store.path).wrote(codec):
-        raise StoreError(
-            f"teacher {name!r} is stored in the codec {dict(manifest.codec)}, and {codec} was asked for: ask for the "
-            f"stored one, or {way_out}"
-        )

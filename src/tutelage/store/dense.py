@@ -1,0 +1,120 @@
+"""The codec that writes every number of an answer.
+
+Where it rounds, it writes class scores relative to the largest of their row: scores are defined up to a
+constant, and small numbers keep more digits. Float64 becomes float32, in which the house computes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..core import Answer, Classes, InputError, Labels
+from .codec import LARGEST, ROUNDING, SMALLEST, Codec, Read, written
+from .layout import Field
+
+
+@dataclass(frozen=True)
+class Dense:
+    """Every number of the answer, in one floating-point type.
+
+    Bounds: with relative rounding u (2^-11 for float16, 2^-8 for bfloat16) the probabilities of C
+    classes move by at most u ln C / (1 - u) in total variation at temperature 1, because the expected
+    distance to the largest score never exceeds ln C; the probability of a label by 0.224 u; a value
+    by u times itself (float16: and 6e-8).
+    """
+
+    kind: ClassVar[str] = "dense"
+    dtype: Literal["float32", "float16", "bfloat16"]
+
+    def fitted(self, answer: Answer) -> Dense:
+        """Nothing is open."""
+        return self
+
+    def encode(self, answer: Answer) -> tuple[dict[str, Field], dict[str, np.ndarray]]:
+        """The arrays of the answer.
+
+        Raises:
+            InputError: a value is too large or a scale too small for the type.
+        """
+        arrays = answer.to_arrays()
+        if self.dtype != "float32" and isinstance(answer, Classes) and answer.kind != "votes":
+            arrays = arrays | {"scores": _relative(answer)}
+        fields: dict[str, Field] = {}
+        found: dict[str, np.ndarray] = {}
+        for name, array in arrays.items():
+            fields[name], found[name] = written(array.detach().cpu(), self.dtype)
+            if array.is_floating_point() and self.dtype == "float16":
+                found[name] = _in_range(found[name], array, answer, name)
+        return fields, found
+
+    def decoded(self, answer: Answer) -> tuple[dict[str, Field], dict[str, Any]]:
+        """The arrays of the answer, floats as float32."""
+        arrays = answer.to_arrays().items()
+        return {name: written(array[:0].cpu(), "float32")[0] for name, array in arrays}, answer.meta()
+
+    def decode(
+        self, read: Read, stored: Mapping[str, Field], meta: Mapping[str, Any], out: Mapping[str, Tensor]
+    ) -> None:
+        """Array by array; what is stored as it is goes straight into `out`."""
+        for name, field in stored.items():
+            if field.dtype == "bits":
+                packed = read(name, None)
+                bits = np.unpackbits(packed, axis=-1, count=math.prod(field.shape), bitorder="little")
+                out[name].copy_(torch.from_numpy(bits).view(out[name].shape))
+            elif field.dtype == "float16":
+                out[name].copy_(torch.from_numpy(read(name, None)))
+            elif field.dtype == "bfloat16":
+                out[name].copy_(torch.from_numpy(read(name, None).view(np.int16)).view(torch.bfloat16))
+            else:
+                read(name, out[name].numpy())
+
+    def unit(self, kind: str, meta: Mapping[str, Any]) -> str:
+        """What `bound` measures."""
+        if kind == "labels":
+            return "change of the probability of a label"
+        if kind == "classes" and meta["kind"] != "votes":
+            return "total variation of the class probabilities at temperature 1"
+        return "change of each number relative to its size, plus 6e-8 in float16"
+
+    def bound(self, read: Read, rows: int, kind: str, meta: Mapping[str, Any]) -> Tensor:
+        """The same for every row."""
+        u = ROUNDING[self.dtype]
+        if kind == "labels":
+            u = 0.224 * u / (1 - u) + SMALLEST[self.dtype]
+        elif kind == "classes" and meta["kind"] != "votes":
+            u = u * math.log(max(sum(meta["coverage"]), 1)) / (1 - u) + SMALLEST[self.dtype]
+        return torch.full((rows,), u)
+
+    def wrote(self, other: Codec) -> bool:
+        """Whether the other is the same."""
+        return self == other
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON form."""
+        return {"kind": self.kind, "dtype": self.dtype}
+
+
+def _relative(answer: Classes) -> Tensor:
+    """Scores minus the largest of their row, 0 off coverage, no lower than `LARGEST` below."""
+    scores = answer.masked_logits().float()
+    scores = scores - scores.amax(-1, keepdim=True)
+    return scores.clamp_min(-LARGEST).masked_fill(~answer.coverage, 0.0)
+
+
+def _in_range(stored: np.ndarray, given: Tensor, answer: Answer, name: str) -> np.ndarray:
+    """What fits float16: log-odds are cut at `LARGEST`; other numbers have to fit as they are."""
+    if isinstance(answer, Classes | Labels):
+        return np.clip(stored, -LARGEST, LARGEST)
+    valid = answer.valid.cpu().numpy()
+    lost = ~np.isfinite(stored) | ((name == "scale") & (stored == 0))
+    if (lost & valid).any():
+        worst = float(given[torch.from_numpy(lost & valid)].flatten()[0])
+        raise InputError(f"{name} {worst:.3g} does not fit into float16: use the codec fp32 or bf16")
+    return stored
