@@ -1,21 +1,33 @@
 """From files and arrays to rows."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from .images import ImagePreparation, Images, is_image_folder, read_images
 from .prepare import TablePreparation, fit_table
-from .rows import Rows, Sealed, rows_of
+from .rows import Preparation, Rows, Sealed, rows_of
 from .tables import Table, read_columns, read_table
 
 __all__ = [
     "ImagePreparation",
     "Images",
+    "Preparation",
     "Rows",
     "Sealed",
     "Table",
     "TablePreparation",
     "fit_table",
     "is_image_folder",
+    "preparation_from_json",
     "read_columns",
     "read_images",
     "read_table",
     "rows_of",
 ]
+
+
+def preparation_from_json(value: Mapping[str, Any]) -> Preparation:
+    """The preparation written by `to_json`."""
+    if value["kind"] == "images":
+        return ImagePreparation(int(value["size"]), str(value["output"]))
+    return TablePreparation.from_json(value)

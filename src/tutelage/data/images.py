@@ -94,8 +94,9 @@ def read_images(
     train, held, tested = _split(target, space, where, seed)
     columns = {"path": np.array(paths, dtype=object), "image": np.stack(pixels)}
     known = np.ones(len(target), dtype=bool)
-    rows = Rows(columns, ("image",), target, space, known, train, held, Sealed(tested))
-    return Images(rows, ImagePreparation(size), tuple(remarks))
+    preparation = ImagePreparation(size)
+    rows = Rows(columns, ("image",), target, space, known, train, held, Sealed(tested), None, preparation)
+    return Images(rows, preparation, tuple(remarks))
 
 
 def decode(path: Path | str, size: int) -> np.ndarray:

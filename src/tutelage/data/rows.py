@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..core import Batch, Classes, InputError, LeakageError, Space, Values
+from ..core import Batch, Classes, Columns, InputError, LeakageError, Space, Values
+
+
+class Preparation(Protocol):
+    """The fitted way from raw columns to the student's."""
+
+    @property
+    def reads(self) -> tuple[str, ...]: ...
+    def apply(self, columns: Columns) -> dict[str, np.ndarray]: ...
+    def to_json(self) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,8 @@ class Rows:
         validation: labelled row numbers for early stopping, calibration and choices.
         test: sealed row numbers.
         weight: trust per row, float [N]; 1 unless given.
+        known: like `labelled`: which targets are there at all; everywhere unless given. Evaluation uses it.
+        preparation: how the student's columns were made from raw ones, replayed by a saved run.
 
     Raises:
         InputError: lengths differ, a row number does not exist, a student column is not numeric or not finite.
@@ -62,6 +73,8 @@ class Rows:
     validation: np.ndarray
     test: Sealed
     weight: np.ndarray | None = None
+    preparation: Preparation | None = None
+    known: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         sizes = {name: len(column) for name, column in self.columns.items()} | {"target": len(self.target)}
@@ -96,8 +109,14 @@ class Rows:
         known = self.labelled if self.labelled.ndim == 1 else self.labelled.any(1)
         return self.train[known[self.train]]
 
-    def batch(self, row: np.ndarray, *, inputs: bool = True) -> Batch:
-        """These rows as one batch, without the student's columns if they are not needed."""
+    def batch(self, row: np.ndarray, *, inputs: bool = True, truth: bool = False) -> Batch:
+        """These rows as one batch.
+
+        Args:
+            row: row numbers.
+            inputs: whether the student's columns are needed.
+            truth: whether every known target counts as labelled (evaluation), or only those training may use.
+        """
         index = torch.from_numpy(np.asarray(row, dtype=np.int64))
         tensors = self._tensors
         return Batch(
@@ -106,7 +125,7 @@ class Rows:
             view=torch.zeros_like(index),
             weight=tensors["/weight"][index],
             target=tensors["/target"][index],
-            labelled=tensors["/labelled"][index],
+            labelled=tensors["/known" if truth else "/labelled"][index],
         )
 
     def batches(
@@ -126,7 +145,7 @@ class Rows:
     def with_labels(self, row: np.ndarray) -> Rows:
         """The same table, of which only these rows may show their labels in training."""
         shown = np.zeros_like(self.labelled)
-        shown[row] = True
+        shown[row] = True if self.known is None else self.known[row]
         return replace(self, labelled=shown)
 
     @cached_property
@@ -136,6 +155,8 @@ class Rows:
         found["/weight"] = torch.from_numpy(weight)
         found["/target"] = torch.from_numpy(np.ascontiguousarray(self.target))
         found["/labelled"] = torch.from_numpy(np.ascontiguousarray(self.labelled))
+        known = np.ones_like(self.labelled) if self.known is None else self.known
+        found["/known"] = torch.from_numpy(np.ascontiguousarray(known))
         return found
 
 
@@ -177,19 +198,21 @@ def rows_of(
         train, validation, test = split(coded, found, known, seed=seed)
     if inputs is None:
         inputs = tuple(name for name, column in table.items() if np.asarray(column).dtype.kind in "fiub")
+    shown = known
     if labelled is not None:
-        known = known & (labelled if labelled.ndim == known.ndim else labelled[:, None])
+        shown = known & (labelled if labelled.ndim == known.ndim else labelled[:, None])
     none = np.zeros(0, dtype=np.int64)
     return Rows(
         table,
         tuple(inputs),
         coded,
         found,
-        known,
+        shown,
         np.asarray(train, dtype=np.int64),
         none if validation is None else np.asarray(validation, dtype=np.int64),
         Sealed(none if test is None else np.asarray(test, dtype=np.int64)),
         weight,
+        known=known,
     )
 
 

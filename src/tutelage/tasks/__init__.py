@@ -1,5 +1,37 @@
 """What a student is for. A new task is one file here and one line below."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..core import Space, Task
 from .classification import Classification
 
-__all__ = ["Classification"]
+TASKS: dict[str, Any] = {"classes": Classification}
+
+__all__ = ["TASKS", "Classification", "task_for", "task_from_json", "task_to_json"]
+
+
+def task_for(space: Space, target: np.ndarray, labelled: np.ndarray) -> Task:
+    """The task that answers in a space.
+
+    Args:
+        space: kind of answer and names.
+        target: known training targets, from which values learn their centre and spread.
+        labelled: which of them are known.
+    """
+    return TASKS[space.kind].of(space, target, labelled)
+
+
+def task_to_json(task: Task) -> dict[str, Any]:
+    """JSON form of a task."""
+    return {"kind": task.space.kind} | dict(vars(task))
+
+
+def task_from_json(value: Mapping[str, Any]) -> Task:
+    """The task written by `task_to_json`."""
+    fields = {name: tuple(v) if isinstance(v, list) else v for name, v in value.items() if name != "kind"}
+    return TASKS[value["kind"]](**fields)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -40,6 +41,11 @@ class Classification:
             raise InputError(f"classification needs at least two different classes, got {list(self.classes)}")
         if self.class_weight is not None and len(self.class_weight) != len(self.classes):
             raise InputError(f"{len(self.classes)} classes need as many class weights, got {len(self.class_weight)}")
+
+    @classmethod
+    def of(cls, space: Space, target: np.ndarray, labelled: np.ndarray) -> Self:
+        """Classification into the names of a space."""
+        return cls(space.names)
 
     @property
     def space(self) -> Space:

@@ -1,1 +1,38 @@
 """Training, evaluation, and the main job."""
+
+from .evaluate import Cost, Performance, task_of
+from .fit import Epoch, Fitted, fit
+from .fitted import OutOfFold, fit_teacher
+from .run import Run, load
+from .settings import Plateau, Training
+from .steps import (
+    calculate_differences,
+    distill,
+    evaluate_performance,
+    generate_distillation_targets,
+    generate_predictions,
+    optimize_model,
+    train_models,
+)
+
+__all__ = [
+    "Cost",
+    "Epoch",
+    "Fitted",
+    "OutOfFold",
+    "Performance",
+    "Plateau",
+    "Run",
+    "Training",
+    "calculate_differences",
+    "distill",
+    "evaluate_performance",
+    "fit",
+    "fit_teacher",
+    "generate_distillation_targets",
+    "generate_predictions",
+    "load",
+    "optimize_model",
+    "task_of",
+    "train_models",
+]

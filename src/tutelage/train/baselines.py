@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from ..core import Teacher
 from ..data import Rows
-from ..tasks import task_for
+from .evaluate import task_of
 from .fitted import fit_teacher
 from .settings import Training
 
@@ -51,5 +51,5 @@ def _per_label(rows: Rows, seed: int) -> Teacher:
 
 
 def _fitted(rows: Rows, seed: int, make: Callable[[], object]) -> Teacher:
-    task = task_for(rows.space)
+    task = task_of(rows)
     return fit_teacher(make, rows, rows.labelled_train, task, name="linear", seed=seed, training=Training())

@@ -14,7 +14,7 @@ from ..core import Fusion, InputError, Teacher
 from ..data import Rows
 from ..report import Report
 from ..store import Store
-from ..tasks import task_for
+from .evaluate import task_of
 from ..teachers import aligned
 from ..teaching import Objective
 from .run import keep
@@ -71,7 +71,7 @@ class Contest:
         place = Path(tempfile.mkdtemp(prefix="tutelage-")) if folder is None else folder / "store"
         if callable(self.teachers):
             place = place / f"seed-{seed}"
-        task = task_for(rows.space)
+        task = task_of(rows)
         trial = Trial(
             seed, rows, task, teachers, Store(place), folder, self.student, self.training, self.fusion, self.tell
         )

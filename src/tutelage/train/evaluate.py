@@ -13,8 +13,17 @@ from torch import nn
 
 from ..core import Batch, Task, Teacher
 from ..data import Rows
+from ..tasks import task_for
+from ..teachers import thread_budget
 from ..teaching import AsIs
 from ..teaching.sources import ask_one
+from .settings import Training, threads_for
+
+
+def task_of(rows: Rows) -> Task:
+    """The task that fits the rows; values are standardised by the labelled training rows."""
+    row = rows.labelled_train if len(rows.labelled_train) else rows.validation
+    return task_for(rows.space, rows.target[row], rows.labelled[row])
 
 
 def answers(
@@ -31,7 +40,7 @@ def answers(
         for batch in rows.batches(row, size):
             found.append(_on_cpu(task.answer(student, batch.to(device))))
     student.train(was)
-    return type(found[0]).concat(found), rows.batch(row, inputs=False)
+    return type(found[0]).concat(found), rows.batch(row, inputs=False, truth=True)
 
 
 def quality(task: Task, answer: Any, batch: Batch) -> dict[str, float]:
@@ -87,7 +96,7 @@ def student_cost(student: nn.Module, rows: Rows, row: np.ndarray, device: torch.
     student.eval()
     single = list(rows.batch(row[:1]).to(device).inputs.values())
     group = list(rows.batch(row[:1024]).to(device).inputs.values())
-    with torch.inference_mode():
+    with torch.inference_mode(), thread_budget(threads_for(student, Training())):
         found = cost(lambda: student(*single), lambda: student(*group), min(len(row), 1024))
     student.train(was)
     return found
@@ -120,7 +129,7 @@ class Performance:
 
 def performance(model: nn.Module | Teacher, rows: Rows, task: Task, row: np.ndarray) -> Performance:
     """Quality and cost of a student or a teacher on these rows; votes count as probabilities of stated accuracy."""
-    batch = rows.batch(row, inputs=False)
+    batch = rows.batch(row, inputs=False, truth=True)
     if isinstance(model, nn.Module):
         device = next((p.device for p in model.parameters()), torch.device("cpu"))
         answer, _ = answers(model, rows, row, task, device)

@@ -15,10 +15,11 @@ from torch import Tensor, nn
 from ..core import InputError, Renewable, Step
 from ..data import Rows
 from ..ops.schedules import Schedule
+from ..teachers import thread_budget
 from ..teaching import Distillation
 from . import checkpoint
 from .evaluate import answers, quality
-from .settings import Plateau, Training, autocast, device_of
+from .settings import Plateau, Training, autocast, device_of, threads_for
 from .watchers import Watchers
 
 
@@ -118,6 +119,17 @@ def fit(
         StoreError: the checkpoint cannot be written or read.
     """
     training = training or Training()
+    with thread_budget(threads_for(student, training)):
+        return _fit(student, distillation, rows, training, progress)
+
+
+def _fit(
+    student: nn.Module,
+    distillation: Distillation,
+    rows: Rows,
+    training: Training,
+    progress: Callable[[Epoch, int], None] | None,
+) -> Fitted:
     device = device_of(training.device)
     torch.manual_seed(training.seed)
     student.to(device)

@@ -115,27 +115,47 @@ def folds(rows: Rows, row: np.ndarray, count: int, seed: int) -> np.ndarray:
 
 
 def fit_teacher(
-    make: Callable[[], Any], rows: Rows, row: np.ndarray, task: Task, *, name: str, seed: int, training: Training
+    make: Callable[[], Any],
+    rows: Rows,
+    row: np.ndarray,
+    task: Task,
+    *,
+    name: str,
+    seed: int,
+    training: Training,
+    reads: Sequence[str] | None = None,
 ) -> Teacher:
-    """One model fitted on these labelled rows: an nn.Module by `fit`, anything else by its own `fit(X, y)`."""
+    """One model fitted on these labelled rows: an nn.Module by `fit`, anything else by its own `fit(X, y)`.
+
+    Args:
+        make: makes the model.
+        rows: the table.
+        row: labelled row numbers, which the teacher then declares as seen.
+        task: classes are given to estimators by name.
+        name: of the teacher.
+        seed: of the model's initialisation.
+        training: settings for an nn.Module.
+        reads: its columns; the student's unless given.
+    """
+    reads = rows.inputs if reads is None else tuple(reads)
     torch.manual_seed(seed)
     model = make()
     if isinstance(model, nn.Module):
-        fit_labels(model, rows, row, task, training)
+        fit_labels(model, replace(rows, inputs=reads), row, task, training)
         model.cpu().eval()
-        return ModuleTeacher(
-            name, model, reads=rows.inputs, names=task.space.names, space=task.space.answer, output="logits", seen=row
-        )
+        output = "logits" if task.name == "classification" else None
+        return ModuleTeacher(model, reads=reads, name=name, space=task.space, output=output, seen=row)
     if hasattr(model, "set_params") and "random_state" in model.get_params():
         model.set_params(random_state=seed)
-    table = np.concatenate([np.asarray(rows.columns[c])[row].reshape(len(row), -1) for c in rows.inputs], axis=1)
+    table = np.concatenate([np.asarray(rows.columns[c])[row].reshape(len(row), -1) for c in reads], axis=1)
     target = rows.target[row]
     if task.name == "classification":
         target = np.array(task.space.names)[target]
     elif task.name == "regression" and target.shape[1] == 1:
         target = target[:, 0]
     model.fit(table, target)
-    return EstimatorTeacher(name, model, reads=rows.inputs, names=task.space.names, space=task.space.answer, seen=row)
+    names = None if task.name == "classification" else task.space.names
+    return EstimatorTeacher(model, reads=reads, name=name, names=names, seen=row)
 
 
 def fit_labels(module: nn.Module, rows: Rows, row: np.ndarray, task: Task, training: Training) -> None:

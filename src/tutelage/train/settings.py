@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -12,6 +11,10 @@ from torch import nn
 
 from ..core import InputError
 from ..ops.schedules import Constant, Cosine, Schedule
+
+
+SMALL = 200_000
+"""Students with fewer parameters are trained and measured on one thread."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ class Training:
         precision: `fp32`, `bf16` (autocast), or `auto`: bf16 where the device has fast bf16 units.
         compile: whether the student goes through `torch.compile`.
         device: `auto`, `cpu`, `cuda`, `mps`.
+        threads: of torch on the CPU; unless given one for students below `SMALL` parameters, which more
+            threads only slow down, else the available cores.
         seed: of batch order and of everything random inside the student.
         checkpoint: folder for a checkpoint per epoch; a training found there is continued.
         tensorboard: folder for a TensorBoard log (extra `track`).
@@ -63,6 +68,7 @@ class Training:
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     compile: bool = False
     device: str = "auto"
+    threads: int | None = None
     seed: int = 0
     checkpoint: Path | None = None
     tensorboard: Path | None = None
@@ -94,6 +100,12 @@ class Training:
         return torch.optim.AdamW(found, lr=first, weight_decay=self.decay)
 
 
+def threads_for(student: nn.Module, training: Training) -> int | None:
+    """Threads to train with; None for all available cores."""
+    small = sum(p.numel() for p in student.parameters()) < SMALL
+    return training.threads if training.threads is not None else (1 if small else None)
+
+
 def device_of(name: str) -> torch.device:
     """The device meant by `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
 
@@ -120,7 +132,3 @@ def autocast(precision: str, device: torch.device) -> torch.autocast:
     wanted = precision == "bf16" or (precision == "auto" and pays)
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=wanted)
 
-
-def cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

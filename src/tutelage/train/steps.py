@@ -14,13 +14,12 @@ from ..data import Rows
 from ..teaching.compared import Differences, differences
 from ..report import Report
 from ..store import Store, StoredSignals
-from ..tasks import task_for
 from ..teaching import Distillation, Objective
 from ..teaching.heldout import calibrated, learn
 from ..teaching.teach import TeachProgress, teach
 from .baselines import linear
 from .contest import Contest, Progress
-from .evaluate import Performance, performance
+from .evaluate import Performance, performance, task_of
 from .fit import Epoch, Fitted, fit
 from .fitted import fit_teacher, fitted_out_of_fold, labels_only, variants
 from .settings import Training
@@ -53,7 +52,7 @@ def train_models(
         training: settings for nn.Modules.
         seed: of the first teacher; the others count on.
     """
-    task = task_for(rows.space)
+    task = task_of(rows)
     chosen = rows.labelled_train if row is None else np.asarray(row)
     found: list[Teacher] = []
     for one in variants(make, n, vary, seed, training or Training()):
@@ -98,7 +97,7 @@ def generate_distillation_targets(
         objective: what is compared; chosen by the task unless given.
         heldout: labelled rows that no teacher was trained on; all labelled train and validation rows unless given.
     """
-    task = task_for(rows.space)
+    task = task_of(rows)
     if source is None:
         return labels_only(task)
     batch = rows.batch(labelled_rows(rows) if heldout is None else heldout, inputs=False)
@@ -121,7 +120,7 @@ def optimize_model(
 
 def evaluate_performance(model: nn.Module | Teacher, rows: Rows, task: Task | None = None) -> Performance:
     """Step 6: quality and cost of a student or a teacher on the sealed test rows, which this opens."""
-    return performance(model, rows, task or task_for(rows.space), rows.test.open("evaluate_performance"))
+    return performance(model, rows, task or task_of(rows), rows.test.open("evaluate_performance"))
 
 
 def distill(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,6 @@ from ..report import (
     bootstrap,
 )
 from ..store.fingerprint import digest
-from ..teaching.heldout import row_loss
 from .trial import CHOSEN, LABELS_ONLY, Result, Trial
 from .verdict import verdict
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 SHOWN_DISAGREEMENTS = 12
 BINS = 10
+BOOTSTRAP_DRAWS = 300
 BEST = "best epoch: "
 
 
@@ -48,7 +49,7 @@ def summarise(contest: Contest) -> Report:
     task = first.task
     contenders = tuple(_contender(result.name, contest.trials) for result in first.results)
     higher = dict(task.higher_is_better)
-    higher |= {BEST + name: direction for name, direction in task.higher_is_better.items()}
+    higher[BEST + task.headline] = higher[task.headline]
     names = [contender.name for contender in contenders]
     chosen = first.result(CHOSEN)
     assert chosen is not None and chosen.target is not None
@@ -80,8 +81,6 @@ def summarise(contest: Contest) -> Report:
         **_pictures(first),
         **_intervals(contest.trials),
     )
-    from dataclasses import replace
-
     return replace(report, verdict=verdict(report, contest.trials))
 
 
@@ -98,10 +97,10 @@ def _contender(name: str, trials: Sequence[Trial]) -> Contender:
         cost["parameters"] = float(last.performance.parameters)
     note = ""
     if last.fitted is not None:
-        metrics |= {BEST + key: tuple(r.best[key] for r in results) for key in last.best}
+        head = trials[0].task.headline
+        metrics[BEST + head] = tuple(r.best[head] for r in results)
         fitted = [r.fitted for r in results if r.fitted is not None]
         cost["train_seconds"] = float(np.mean([f.seconds for f in fitted]))
-        head = trials[0].task.headline
         if fitted[0].history[-1].metrics:
             higher = trials[0].task.higher_is_better[head]
             cost["steps_to_95"] = float(np.median([f.steps_to(0.95, head, higher) for f in fitted]))
@@ -127,16 +126,16 @@ def _intervals(trials: Sequence[Trial]) -> dict[str, Any]:
     trial = trials[0]
     head = trial.task.headline
     row = trial.rows.test.open("bootstrap")
-    batch = trial.rows.batch(row, inputs=False)
+    batch = trial.rows.batch(row, inputs=False, truth=True)
     found: dict[str, dict[str, tuple[float, float]]] = {}
     for result in trial.results:
         answer = result.performance.answer
 
         def one(picked: np.ndarray, answer: Any = answer) -> float:
-            place = torch.from_numpy(picked)
+            place = torch.from_numpy(picked.astype(np.int64))
             return trial.task.metrics(answer.take(place), batch.target[place], batch.labelled[place])[head]
 
-        found[result.name] = {head: bootstrap(len(row), one)}
+        found[result.name] = {head: bootstrap(np.arange(len(row)), one, draws=BOOTSTRAP_DRAWS)}
     return {"interval": "bootstrap over rows", "bootstrap": found}
 
 
@@ -192,7 +191,7 @@ def _pictures(trial: Trial) -> dict[str, Any]:
     if history:
         values = tuple(tuple(epoch.weights) for epoch in history)
         found["weights_over_time"] = WeightsOverTime(names, tuple(epoch.step for epoch in history), values)
-    batch = trial.rows.batch(trial.rows.test.open("pictures"), inputs=False)
+    batch = trial.rows.batch(trial.rows.test.open("pictures"), inputs=False, truth=True)
     if trial.rows.space.kind == "values":
         mean = chosen.performance.answer.mean[:, 0].tolist()
         found["residuals"] = Residuals(tuple(batch.target[:, 0].tolist()), tuple(mean))
@@ -352,5 +351,3 @@ def _command() -> str:
     name = sys.argv[0].rsplit("/", 1)[-1]
     return " ".join(["tutelage" if name == "__main__.py" else name, *sys.argv[1:]])
 
-
-__all__ = ["excerpt", "row_loss", "summarise"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from ..data import Rows
 from ..fusion import Mean
 from ..teaching.compared import Differences
 from ..store import Store, StoredSignals
+from ..teachers import thread_budget
 from ..teaching import Distillation, Objective
 from ..teaching.ensemble import Ensemble
 from ..teaching.heldout import flag_seen, learn, unseen
@@ -117,9 +119,15 @@ class Trial:
         return student
 
     def training(self, entry: Entry) -> Training:
-        """The settings for one entry, with this seed and a checkpoint folder of its own."""
+        """The settings for one entry, with this seed and a checkpoint folder of its own.
+
+        A student with fewer rows gets more epochs, so that all take the same number of steps.
+        """
         folder = None if self.folder is None else self.folder / "checkpoints" / f"{self.seed}-{slug(entry.name)}"
-        return replace(self.settings, seed=self.seed, checkpoint=folder)
+        size = self.settings.batch_size
+        steps = self.settings.epochs * math.ceil(len(self.rows.train) / size)
+        epochs = max(1, round(steps / math.ceil(len(entry.rows.train) / size)))
+        return replace(self.settings, seed=self.seed, epochs=epochs, checkpoint=folder)
 
     def told(self, progress: TeachProgress) -> None:
         """Passes on how far the teachers are."""
@@ -135,11 +143,10 @@ class Trial:
         self._flag(signals)
         batch = self.rows.batch(self.heldout, inputs=False)
         found = signals.gather(batch.row, batch.view)
-        self.single = best_single(found, self.task, batch)
-        if self.asked is None:
-            self.fusion, self.why = choose_fusion(found, self.task, batch)
-        else:
-            self.fusion, self.why = self.asked, "asked for"
+        with thread_budget(1):
+            self.single = best_single(found, self.task, batch)
+            asked = self.asked
+            self.fusion, self.why = choose_fusion(found, self.task, batch) if asked is None else (asked, "asked for")
 
     def entries(self) -> Iterator[Entry]:
         """The students to train."""
@@ -229,7 +236,8 @@ def slug(name: str) -> str:
 
 def default_objective(task: Task) -> Objective:
     """What is compared unless the user says: KL at temperature 2, binary KL, or squared error; soft share 0.9."""
-    from ..teaching.terms import KL, MSE, BinaryKL
+    from ..teaching import terms
 
-    term = {"classes": KL(2.0), "labels": BinaryKL(2.0), "values": MSE()}[task.space.kind]
-    return Objective((term,), soft=0.9)
+    if task.space.kind == "classes":
+        return Objective((terms.KL(2.0),), soft=0.9)
+    return Objective((terms.BinaryKL(2.0) if task.space.kind == "labels" else terms.MSE(),), soft=0.9)
