@@ -2,9 +2,26 @@
 
 from .align import aligned
 from .estimator import EstimatorTeacher
+from .exported import ExportedTeacher
+from .load import load_teacher
 from .module import ModuleTeacher
 from .onnx import OnnxTeacher
 from .rule import RuleTeacher
+from .saved import load_estimator
+from .stored import StoredRowsTeacher, StoredTeacher, stored
 from .threads import thread_budget
 
-__all__ = ["EstimatorTeacher", "ModuleTeacher", "OnnxTeacher", "RuleTeacher", "aligned", "thread_budget"]
+__all__ = [
+    "EstimatorTeacher",
+    "ExportedTeacher",
+    "ModuleTeacher",
+    "OnnxTeacher",
+    "RuleTeacher",
+    "StoredRowsTeacher",
+    "StoredTeacher",
+    "aligned",
+    "load_estimator",
+    "load_teacher",
+    "stored",
+    "thread_budget",
+]

@@ -12,6 +12,7 @@ from ..core import Columns, InputError, KnowsRows, Space, Teacher
 from ..core.spaces import Answer
 from .digest import digest
 from .naming import class_name, match_key
+from .output import Reading
 
 
 def aligned(teacher: Teacher, space: Space, mapping: Mapping[Any, Any] | None = None) -> Teacher:
@@ -151,12 +152,14 @@ def regrouped(answer: Answer, groups: Sequence[Sequence[int]] | None, space: Spa
     """
     if groups is None:
         width = int(answer.coverage.shape[-1])
-        if len(answer) and width != len(space.names):
+        if len(answer) == 0:
+            return Reading(space, None, name).empty()
+        if width != len(space.names):
             raise InputError(
                 f"teacher {name!r} names none of its {width} outputs, and the task has {len(space.names)}: "
                 f"{list(space.names)}. Give the teacher classes= with a name for each output"
             )
-        return answer if width == len(space.names) else answer.aligned([[] for _ in space.names])
+        return answer
     if list(groups) == [[i] for i in range(int(answer.coverage.shape[-1]))]:
         return answer
     return answer.aligned(groups)

@@ -19,8 +19,8 @@ Transform = Callable[[Columns], Any]
 
 
 def slices(count: int, size: int) -> Iterator[slice]:
-    """Consecutive slices of at most `size` rows; one empty slice for no rows."""
-    for start in range(0, max(count, 1), size):
+    """Consecutive slices of at most `size` rows."""
+    for start in range(0, count, size):
         yield slice(start, min(start + size, count))
 
 
@@ -33,32 +33,43 @@ def ask_module(
     count: int,
     size: int,
     device: torch.device,
+    fixed: int | None = None,
 ) -> Answer:
-    """What a callable of tensors answers about all rows.
+    """What a callable of tensors answers about all rows, `size` at a time.
+
+    With `fixed` it only takes that many rows: the last slice is filled up, and the filling thrown away.
 
     Raises:
         InputError: its output is not understood, or does not fit the space.
     """
-    if count == 0 and reading.space.names:
+    if count == 0:
         return reading.empty()
     scores: list[Tensor] = []
     scales: list[Tensor] = []
     # inside inference mode the answer could not take part in a loss
     with torch.inference_mode(False), torch.no_grad():
-        for part in slices(count, size):
-            given = inputs({name: column[part] for name, column in columns.items()})
-            found = called(call, given, device)
-            mean, scale = numbers_of(found, reading)
-            scores.append(mean.detach().to("cpu", torch.float32))
-            if scale is not None:
-                scales.append(scale.detach().to("cpu", torch.float32))
-            if len(mean) != part.stop - part.start:
+        for part in slices(count, fixed or size):
+            given, rows = cut(columns, part, fixed)
+            mean, scale = numbers_of(called(call, inputs(given), device), reading)
+            if mean.dim() == 0 or len(mean) != (fixed or rows):
                 raise InputError(
-                    f"{reading.who} was given {part.stop - part.start} rows and answered shape "
-                    f"{tuple(mean.shape)}: "
+                    f"{reading.who} was given {fixed or rows} rows and answered shape {tuple(mean.shape)}: "
                     "its first axis must be the rows"
                 )
+            scores.append(mean[:rows].detach().to("cpu", torch.float32))
+            if scale is not None:
+                scales.append(scale[:rows].detach().to("cpu", torch.float32))
         return reading.answer(torch.cat(scores), scale=torch.cat(scales) if scales else None)
+
+
+def cut(columns: Columns, part: slice, fixed: int | None) -> tuple[dict[str, np.ndarray], int]:
+    """A slice of all columns and its number of rows; its last row is repeated up to `fixed` rows."""
+    rows = part.stop - part.start
+    given = {name: np.asarray(column)[part] for name, column in columns.items()}
+    if fixed is None or rows == fixed:
+        return given, rows
+    fill = np.minimum(np.arange(fixed), rows - 1)
+    return {name: column[fill] for name, column in given.items()}, rows
 
 
 def called(call: Callable[..., Any], given: Any, device: torch.device) -> Any:

@@ -125,7 +125,7 @@ class _Walk:
 
     def function(self, function: types.FunctionType) -> Iterator[str]:
         yield f"function:{function.__module__}.{function.__qualname__}"
-        if _installed(function.__module__):
+        if _installed(function.__module__) and len(self.path) > 1:
             return
         yield _source(function)
         yield self.of((function.__defaults__, function.__kwdefaults__))

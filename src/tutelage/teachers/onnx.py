@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..core import Classes, Columns, InputError, Space, require
 from ..core.spaces import Answer
-from .batching import slices
+from .batching import cut, slices
 from .digest import digest, digest_file
 from .features import matrix
 from .naming import UNNAMED, class_names, reads_of, rows_in, seen_of, space_of
@@ -90,6 +90,7 @@ class OnnxTeacher:
         self._session: Any = None
         self._threads = 0
         self._file_digest = digest_file(self.path)
+        self._transform_digest = "none" if transform is None else digest(transform)
         who = f"teacher {self.name!r}"
         session = self.session()
         self._output = _pick(session, output_name, who)
@@ -109,7 +110,7 @@ class OnnxTeacher:
         return {
             "kind": "onnx",
             "weights": self._file_digest,
-            "transform": "none" if self.transform is None else digest(self.transform),
+            "transform": self._transform_digest,
             "numerics": ",".join(self.providers),
             "output": f"{self._reading.fingerprint}:{self._output.name}",
             "reads": digest(self.reads),
@@ -144,15 +145,12 @@ class OnnxTeacher:
             return self._reading.empty()
         session = self.session()
         inputs = session.get_inputs()
-        fixed = inputs[0].shape[0] if inputs and inputs[0].shape else None
-        size = fixed if isinstance(fixed, int) else self.batch_size
+        first = inputs[0].shape[0] if inputs and inputs[0].shape else None
+        fixed = first if isinstance(first, int) else None
         scores: list[Tensor] = []
-        for part in slices(count, size):
-            given = {name: np.asarray(columns[name])[part] for name in self.reads}
-            rows = part.stop - part.start
-            if isinstance(fixed, int) and rows < fixed:
-                fill = np.minimum(np.arange(fixed), rows - 1)
-                given = {name: column[fill] for name, column in given.items()}
+        reads = {name: columns[name] for name in self.reads}
+        for part in slices(count, fixed or self.batch_size):
+            given, rows = cut(reads, part, fixed)
             found = session.run([self._output.name], self._feeds(given, inputs))[0]
             scores.append(_scores(found, self.space.names, who)[:rows])
         with torch.inference_mode(False):

@@ -43,6 +43,7 @@ class Reading:
         self.found: Output | None = None
         self.reason = ""
         self.who = who
+        self.width = len(space.names)
 
     @property
     def described(self) -> str:
@@ -89,8 +90,8 @@ class Reading:
         )
 
     def empty(self) -> Answer:
-        """The answer about no rows."""
-        width = len(self.space.names)
+        """The answer about no rows; without names its width is 0 before the first answer."""
+        width = self.width
         if self.space.answer is not Classes:
             return self.space.answer.of(torch.zeros(0, width))
         kind = self.declared or self.found or "logits"
@@ -104,6 +105,7 @@ class Reading:
                 f"{self.who} answered shape {tuple(scores.shape)}, but its {self.space.kind} "
                 f"{list(names) or ''} need [rows, {width}]: mend the model's output or the list of names"
             )
+        self.width = scores.shape[1]
 
     def _settled(self, scores: Tensor, valid: Tensor | None) -> Output:
         """The kind of output, verified on these scores."""

@@ -1,0 +1,153 @@
+"""A teacher from a file, by what the file's name says; for the command line and for short scripts."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core import Classes, InputError, Space, Teacher
+from .align import aligned
+from .estimator import EstimatorTeacher
+from .exported import ExportedTeacher
+from .onnx import OnnxTeacher
+from .output import Output
+from .rule import RuleTeacher
+from .saved import load_estimator
+from .stored import stored
+
+KINDS = (
+    ".skops, .joblib, .pkl (estimators), .txt (LightGBM), .onnx, .pt2 (torch.export), "
+    ".parquet, .csv, .npz (stored predictions), file.py:function (a rule)"
+)
+
+REFUSED = {
+    (
+        ".pt",
+        ".pth",
+        ".ckpt",
+        ".bin",
+        ".safetensors",
+    ): "holds weights (or a pickle), not a model that can be asked: "
+    "save it with torch.export.save as .pt2, or build the module in Python and wrap it in ModuleTeacher",
+    (
+        ".json",
+        ".ubj",
+    ): "is XGBoost's own format: in Python, load it with xgboost.XGBClassifier().load_model(path) and "
+    "wrap it in EstimatorTeacher",
+}
+
+
+def load_teacher(
+    spec: str | Path,
+    *,
+    reads: str | Sequence[str],
+    name: str | None = None,
+    space: Space | None = None,
+    mapping: Mapping[Any, Any] | None = None,
+    classes: Sequence[Any] | np.ndarray | None = None,
+    output: Output | None = None,
+    key: str | None = None,
+    allow_pickle: bool = False,
+    trusted: Sequence[str] = (),
+    seen: np.ndarray | Sequence[int] | None = None,
+) -> Teacher:
+    """A teacher from a file, answering in the task's names when the task's space is given.
+
+    Args:
+        spec: path of a file, or `file.py:function`.
+        reads: the raw columns it reads; not used by stored predictions.
+        name: unique among the teachers of a run; the file's or the function's name unless given.
+        space: the task's space, which the teacher is aligned to.
+        mapping: the teacher's class name -> the task's; see `aligned`.
+        classes: the teacher's own names, where the file does not hold them.
+        output: what its numbers are, where they are to be declared.
+        key: key column of stored predictions; row numbers in column `row` unless given.
+        allow_pickle: open files that may run any code while they are opened.
+        trusted: types that a .skops file may hold.
+        seen: row numbers it was trained on.
+
+    Raises:
+        InputError: an unknown or refused kind of file, or whatever is wrong with it.
+    """
+    text = str(spec)
+    suffix = ".py" if ".py:" in text else Path(text).suffix.lower()
+    own_space = space if space is not None and space.answer is not Classes and classes is None else None
+    named: dict[str, Any] = {"name": name} if name is not None else {}
+    if suffix == ".py":
+        asked = None if classes is not None else space
+        votes: Any = output
+        found: Teacher = RuleTeacher(
+            load_function(text), reads=reads, classes=classes, space=asked, output=votes, seen=seen, **named
+        )
+    elif suffix in (".skops", ".joblib", ".pkl", ".txt"):
+        estimator = load_estimator(text, allow_pickle=allow_pickle, trusted=trusted)
+        found = EstimatorTeacher(
+            estimator, reads=reads, names=classes, seen=seen, name=name or Path(text).stem
+        )
+    elif suffix == ".onnx":
+        found = OnnxTeacher(
+            text, reads=reads, classes=classes, space=own_space, output=output, seen=seen, **named
+        )
+    elif suffix == ".pt2":
+        found = ExportedTeacher(
+            text,
+            reads=reads,
+            classes=classes,
+            space=own_space,
+            output=output,
+            allow_pickle=allow_pickle,
+            seen=seen,
+            **named,
+        )
+    elif suffix in (".parquet", ".csv", ".npz"):
+        hint = None if classes is not None else space
+        found = stored(text, key=key, classes=classes, space=hint, output=output, seen=seen, **named)
+    else:
+        raise _refusal(text, suffix)
+    return found if space is None else aligned(found, space, mapping)
+
+
+def _refusal(text: str, suffix: str) -> InputError:
+    for suffixes, why in REFUSED.items():
+        if suffix in suffixes:
+            return InputError(f"{text} {why}")
+    what = (
+        "a folder"
+        if Path(text).is_dir()
+        else f"a file ending in {suffix!r}"
+        if suffix
+        else "no known kind of file"
+    )
+    return InputError(f"{text} is {what}, which is no kind of teacher; known are {KINDS}")
+
+
+def load_function(spec: str) -> Callable[..., Any]:
+    """The function that `file.py:function` names; runs the file.
+
+    Raises:
+        InputError: no such file or function, or the file fails.
+    """
+    file, _, function = spec.rpartition(":")
+    path = Path(file)
+    if not path.is_file():
+        raise InputError(f"{file} is no file: a rule is given as file.py:function")
+    module_name = f"tutelage_rule_{path.stem}"
+    found = importlib.util.spec_from_file_location(module_name, path)
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    sys.modules[module_name] = module
+    try:
+        found.loader.exec_module(module)
+    except Exception as error:
+        raise InputError(f"{path} failed while it was read: {type(error).__name__}: {error}") from error
+    made = getattr(module, function, None)
+    if not callable(made):
+        there = [key for key, item in vars(module).items() if callable(item) and not key.startswith("_")]
+        raise InputError(f"{path} has no function {function!r}; it has {there}")
+    return made

@@ -1,0 +1,110 @@
+"""Estimators from files: skops, pickles (only when told so), and LightGBM's own text format."""
+
+from __future__ import annotations
+
+import importlib
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+
+from ..core import InputError, require
+from .features import GENERIC
+from .threads import current_budget
+
+
+def load_estimator(path: str | Path, *, allow_pickle: bool = False, trusted: Sequence[str] = ()) -> Any:
+    """A fitted estimator out of a file.
+
+    Args:
+        path: .skops, .joblib, .pkl, or .txt as LightGBM writes it.
+        allow_pickle: open pickles, which may run any code while they are opened.
+        trusted: types that a .skops file may hold besides those that skops knows to be harmless.
+
+    Raises:
+        InputError: a pickle without `allow_pickle`, types nobody trusted, or an unreadable file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path} is no file: give the path of an estimator")
+    if path.suffix in (".joblib", ".pkl") and not allow_pickle:
+        raise InputError(
+            f"{path} is a pickle, which may run any code while it is opened: say allow_pickle=True if you "
+            "trust "
+            "whoever wrote it, or save the estimator with skops.io.dump"
+        )
+    if path.suffix == ".skops":
+        return _skops(path, trusted)
+    try:
+        if path.suffix == ".txt":
+            lightgbm = require("lightgbm", extra="gbm", why=f"open {path.name}")
+            return LightgbmFile(lightgbm.Booster(model_file=str(path)), path.name)
+        if path.suffix == ".joblib":
+            require("sklearn", extra="sklearn", why=f"open {path.name}")
+            return importlib.import_module("joblib").load(path)
+        with path.open("rb") as file:
+            return pickle.load(file)
+    except (ImportError, MemoryError):
+        raise
+    except Exception as error:
+        raise InputError(f"{path} cannot be opened: {type(error).__name__}: {error}") from error
+
+
+def _skops(path: Path, trusted: Sequence[str]) -> Any:
+    skops = require("skops.io", extra="sklearn", why=f"open {path.name}")
+    try:
+        unknown = [kind for kind in skops.get_untrusted_types(file=path) if kind not in trusted]
+    except Exception as error:
+        raise InputError(
+            f"{path} cannot be opened as a skops file: {type(error).__name__}: {error}"
+        ) from error
+    if unknown:
+        raise InputError(
+            f"{path} holds types that nobody has trusted: {unknown}. Look at them, then name them in trusted="
+        )
+    return skops.load(path, trusted=list(trusted))
+
+
+@final
+class LightgbmFile:
+    """A booster from a text file, with the methods of an estimator; classes are the codes 0..C-1.
+
+    Args:
+        booster: a `lightgbm.Booster`.
+        file: its name, for errors.
+    """
+
+    def __init__(self, booster: Any, file: str) -> None:
+        self.booster = booster
+        objective = (booster.dump_model(num_iteration=1).get("objective") or "none").split()[0]
+        if objective in ("binary", "multiclass"):
+            self.classes_ = list(range(max(2, booster.num_model_per_iteration())))
+            self._estimator_type = "classifier"
+        elif objective.startswith(
+            ("regression", "huber", "fair", "quantile", "mape", "poisson", "gamma", "tweedie")
+        ):
+            self._estimator_type = "regressor"
+        else:
+            raise InputError(
+                f"{file} was fitted for {objective!r}: open it in Python and wrap it in a "
+                "RuleTeacher(batched=True)"
+            )
+        names = booster.feature_name()
+        if not all(GENERIC.fullmatch(name) for name in names):
+            self.feature_names_in_ = np.array(names)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "predict_proba" and self.__dict__.get("_estimator_type") == "classifier":
+            return self._probabilities
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def predict(self, features: Any) -> np.ndarray:
+        """[n] or [n, C]: what the booster predicts."""
+        plain = features.to_numpy() if hasattr(features, "to_numpy") else features
+        return self.booster.predict(plain, num_threads=current_budget() or 0)
+
+    def _probabilities(self, features: Any) -> np.ndarray:
+        found = self.predict(features)
+        return found if found.ndim == 2 else np.stack([1 - found, found], axis=1)
