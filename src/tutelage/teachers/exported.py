@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import builtins
+import json
 import os
 import re
 import zipfile
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, final
@@ -24,8 +24,18 @@ from .output import Output, Reading
 RUNS_CODE = re.compile(r"/(custom_obj_|opaque_obj_)|/data/aotinductor/")
 """Members of an archive that loading would unpickle or link."""
 
-EXPRESSION = re.compile(r'"expr_str"\s*:\s*"((?:[^"\\]|\\.)*)"')
-BUILTINS = frozenset(vars(builtins)) - {"abs", "min", "max", "pow", "round", "int", "float", "bool"}
+FUNCTIONS = re.compile(
+    "Symbol|Integer|Float|Rational|Add|Mul|Pow|Mod|Max|Min|Abs|abs|max|min|floor|ceiling|And|Or|Not|Eq|Ne|"
+    "(Une|E)quality|(Strict)?(Less|Greater)Than|FloorDiv|CeilDiv|ModularIndexing|Where|PythonMod|PowByNatural|"
+    "(Ceil|Floor|Trunc|Round)ToInt|ToFloat|FloatPow|(Float|Int)TrueDiv|[LR]Shift|Identity"
+)
+"""What an expression about sizes may call; the reader of such files evaluates expressions as Python."""
+
+OPERATORS = re.compile(
+    r"(torch\.ops\.(?!load_library|import_module|_)\w+(\.\w+)+|torch\.sym_\w+|math\.\w+|"
+    r"_operator\.(?!call|attrgetter|methodcaller)\w+)?"
+)
+"""What a node may call; the reader would take any function that can be reached from torch."""
 
 
 @final
@@ -176,18 +186,30 @@ def _refuse_code(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
             bad = [name for name in names if RUNS_CODE.search(name)]
-            models = [archive.read(name).decode() for name in names if name.endswith(".json")]
-    except (zipfile.BadZipFile, UnicodeDecodeError) as error:
+            models = [json.loads(archive.read(name)) for name in names if name.endswith(".json")]
+    except (zipfile.BadZipFile, ValueError) as error:
         raise InputError(f"{path} is not a whole file of torch.export: {error}") from error
-    for text in (found for model in models for found in EXPRESSION.findall(model)):
-        words = set(re.findall(r"[A-Za-z_]\w*", text))
-        if "\\" in text or "__" in text or words & BUILTINS:
+    for text in (found for model in models for found in _under("target", model)):
+        if "__" in text or not OPERATORS.fullmatch(text):
+            bad.append(f"call of {text!r}")
+    for text in (found for model in models for found in _under("expr_str", model)):
+        called = re.findall(r"([A-Za-z_]\w*)\s*\(", text)
+        odd = re.search(r"\\|__|\.\s*[A-Za-z_]|[\])]\s*\(|lambda", text)
+        if odd or not all(FUNCTIONS.fullmatch(name) for name in called):
             bad.append(f"expression {text!r}")
     if bad:
         raise InputError(
             f"{path} holds objects whose loading may run any code ({bad[:3]}): say allow_pickle=True if you "
             "trust it"
         )
+
+
+def _under(key: str, node: Any) -> Iterator[str]:
+    """All texts under a key, however deep."""
+    if isinstance(node, dict):
+        yield from (value for name, value in node.items() if name == key and isinstance(value, str))
+    for part in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from _under(key, part)
 
 
 @contextmanager
