@@ -1,5 +1,28 @@
 """Terms of an objective. A new one is a class in the file of its kind of answer and one line below."""
 
-from .classes import KL
+from .classes import JSD, KL, CrossEntropy, ReverseKL, SquaredError, TotalVariation
+from .decoupled import DKD
+from .labels import BinaryCrossEntropy, BinaryKL
+from .logits import DIST, LSKD, LogitL1, LogitMSE
+from .values import L1, MSE, GaussianKL, GaussianNLL, Huber
 
-__all__ = ["KL"]
+__all__ = [
+    "DIST",
+    "DKD",
+    "JSD",
+    "KL",
+    "L1",
+    "LSKD",
+    "MSE",
+    "BinaryCrossEntropy",
+    "BinaryKL",
+    "CrossEntropy",
+    "GaussianKL",
+    "GaussianNLL",
+    "Huber",
+    "LogitL1",
+    "LogitMSE",
+    "ReverseKL",
+    "SquaredError",
+    "TotalVariation",
+]

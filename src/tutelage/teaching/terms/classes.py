@@ -1,13 +1,27 @@
-"""Terms that compare answers over classes."""
+"""Terms that compare probabilities of classes.
+
+    KL             phi = p       linear      the student covers what the teachers cover
+    CrossEntropy   phi = p       linear      the same gradient; its value keeps the teachers' entropy
+    ReverseKL      phi = log p   linear      the student may leave out; many teachers: geometric mean
+    SquaredError   phi = p       linear      bounded, forgives confident mistakes
+    JSD            phi = log p   not linear  between KL and reverse KL
+    TotalVariation phi = p       not linear  bounded, insensitive to the tail
+
+All multiply with T^2, so that the size of the gradient does not depend on the temperature.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
-from ...core import Classes, Context
+from ...core import FLOOR, Classes, Context, InputError
+from ...core.spaces.classes import cover
+from ...ops.divergences import generalized_jsd
 from ...ops.schedules import Schedule
 from ...ops.simplex import entropy
 
@@ -40,5 +54,189 @@ class KL:
         self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context
     ) -> Tensor:
         """[..., B]."""
-        log_q = student.restricted(coverage).log_probs(temperature).masked_fill(~coverage, 0.0)
-        return self.energy(phi, temperature) - temperature**2 * (phi * log_q).sum(-1)
+        return self.energy(phi, temperature) + _cross_entropy(student, phi, coverage, temperature)
+
+
+@dataclass(frozen=True)
+class CrossEntropy:
+    """T^2 times the cross-entropy of the student under soft labels, in nats; Hinton et al. 2015.
+
+    The gradient of `KL`; the value keeps the entropy of the teachers and is not 0 at equality.
+    """
+
+    name: ClassVar[str] = "cross_entropy"
+    source: ClassVar[str] = "hinton2015"
+    answers: ClassVar[str] = "classes"
+    linear: ClassVar[bool] = True
+    closed: ClassVar[bool] = True
+    needs: ClassVar[frozenset[str]] = frozenset()
+    temperature: float | Schedule = 4.0
+
+    def statistic(self, answer: Classes, temperature: float, context: Context) -> Tensor:
+        """Probabilities [..., B, C]."""
+        return answer.probs(temperature)
+
+    def energy(self, phi: Tensor, temperature: float) -> Tensor:
+        """0: the loss is linear as it stands."""
+        return phi.new_zeros(phi.shape[:-1])
+
+    def loss(
+        self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context
+    ) -> Tensor:
+        """[..., B]."""
+        return _cross_entropy(student, phi, coverage, temperature)
+
+
+@dataclass(frozen=True)
+class ReverseKL:
+    """T^2 KL(student || teacher), in nats.
+
+    The statistic is the teacher's log-probabilities over the classes it covers, so that many teachers
+    act through their geometric mean (logarithmic opinion pool); Heskes 1998.
+
+    Args:
+        floor: smallest probability of a teacher; the rest is renormalised, so that one teacher's 0 does
+            not veto a class. 0 takes log-probabilities as they are.
+    """
+
+    name: ClassVar[str] = "reverse_kl"
+    source: ClassVar[str] = "heskes1998"
+    answers: ClassVar[str] = "classes"
+    linear: ClassVar[bool] = True
+    closed: ClassVar[bool] = False
+    needs: ClassVar[frozenset[str]] = frozenset()
+    temperature: float | Schedule = 1.0
+    floor: float = FLOOR
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.floor < 1.0:
+            raise InputError(f"the floor of {self.name} must be a probability below 1, got {self.floor}")
+
+    def statistic(self, answer: Classes, temperature: float, context: Context) -> Tensor:
+        """Log-probabilities [..., B, C], 0 off coverage."""
+        logs, known = answer.log_probs(temperature), cover(answer.coverage)
+        if self.floor > 0:
+            logs = torch.log_softmax(
+                logs.clamp_min(math.log(self.floor)).masked_fill(~known, -torch.inf), dim=-1
+            )
+        return logs.masked_fill(~known, 0.0)
+
+    def energy(self, phi: Tensor, temperature: float) -> Tensor:
+        """0: the loss is linear as it stands."""
+        return phi.new_zeros(phi.shape[:-1])
+
+    def loss(
+        self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context
+    ) -> Tensor:
+        """[..., B]."""
+        log_q = student.restricted(coverage).log_probs(temperature)
+        return temperature**2 * (log_q.exp() * (log_q.masked_fill(~coverage, 0.0) - phi)).sum(-1)
+
+
+@dataclass(frozen=True)
+class SquaredError:
+    """T^2 times the squared Euclidean distance of the probabilities, summed over classes; Brier 1950."""
+
+    name: ClassVar[str] = "squared_error"
+    source: ClassVar[str] = "brier1950"
+    answers: ClassVar[str] = "classes"
+    linear: ClassVar[bool] = True
+    closed: ClassVar[bool] = True
+    needs: ClassVar[frozenset[str]] = frozenset()
+    temperature: float | Schedule = 1.0
+
+    def statistic(self, answer: Classes, temperature: float, context: Context) -> Tensor:
+        """Probabilities [..., B, C]."""
+        return answer.probs(temperature)
+
+    def energy(self, phi: Tensor, temperature: float) -> Tensor:
+        """T^2 times the squared length [..., B]."""
+        return temperature**2 * phi.square().sum(-1)
+
+    def loss(
+        self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context
+    ) -> Tensor:
+        """[..., B]."""
+        return temperature**2 * (student.restricted(coverage).probs(temperature) - phi).square().sum(-1)
+
+
+@dataclass(frozen=True)
+class JSD:
+    """T^2 times the generalised Jensen-Shannon divergence, in nats; Lin 1991.
+
+    beta KL(teacher || m) + (1 - beta) KL(student || m) with m = beta teacher + (1 - beta) student.
+    Not linear: many teachers cost one divergence each.
+
+    Args:
+        beta: share of the teacher in the middle; 0 is KL(teacher || student) and 1 is
+            KL(student || teacher), as TRL has it, though the divergence itself goes to 0 there.
+    """
+
+    name: ClassVar[str] = "jsd"
+    source: ClassVar[str] = "lin1991"
+    answers: ClassVar[str] = "classes"
+    linear: ClassVar[bool] = False
+    needs: ClassVar[frozenset[str]] = frozenset()
+    temperature: float | Schedule = 1.0
+    beta: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.beta <= 1.0:
+            raise InputError(f"beta of {self.name} must stay within [0, 1], got {self.beta}")
+
+    @property
+    def closed(self) -> bool:
+        """True unless beta is 1: KL(student || teacher) is infinite where a teacher says 0."""
+        return self.beta < 1.0
+
+    def statistic(self, answer: Classes, temperature: float, context: Context) -> Tensor:
+        """Log-probabilities [..., B, C], minus infinity off coverage."""
+        return answer.log_probs(temperature)
+
+    def energy(self, phi: Tensor, temperature: float) -> Tensor:
+        """0: nothing is split off."""
+        return phi.new_zeros(phi.shape[:-1])
+
+    def loss(
+        self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context
+    ) -> Tensor:
+        """[..., B]."""
+        log_p = phi.masked_fill(~coverage, -torch.inf)
+        log_q = student.restricted(coverage).log_probs(temperature)
+        return temperature**2 * generalized_jsd(log_p, log_q, self.beta)
+
+
+@dataclass(frozen=True)
+class TotalVariation:
+    """T^2 times half the sum of absolute differences of the probabilities; Wen et al. 2023.
+
+    Not linear: many teachers cost one distance each, and pull towards their weighted median.
+    """
+
+    name: ClassVar[str] = "total_variation"
+    source: ClassVar[str] = "wen2023"
+    answers: ClassVar[str] = "classes"
+    linear: ClassVar[bool] = False
+    closed: ClassVar[bool] = True
+    needs: ClassVar[frozenset[str]] = frozenset()
+    temperature: float | Schedule = 1.0
+
+    def statistic(self, answer: Classes, temperature: float, context: Context) -> Tensor:
+        """Probabilities [..., B, C]."""
+        return answer.probs(temperature)
+
+    def energy(self, phi: Tensor, temperature: float) -> Tensor:
+        """0: nothing is split off."""
+        return phi.new_zeros(phi.shape[:-1])
+
+    def loss(
+        self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context
+    ) -> Tensor:
+        """[..., B]."""
+        gap = student.restricted(coverage).probs(temperature) - phi
+        return temperature**2 * gap.abs().sum(-1) / 2
+
+
+def _cross_entropy(student: Classes, phi: Tensor, coverage: Tensor, temperature: float) -> Tensor:
+    log_q = student.restricted(coverage).log_probs(temperature).masked_fill(~coverage, 0.0)
+    return -(temperature**2) * (phi * log_q).sum(-1)
