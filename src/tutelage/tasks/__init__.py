@@ -9,10 +9,20 @@ import numpy as np
 
 from ..core import Space, Task
 from .classification import Classification
+from .multilabel import MultiLabel
+from .regression import Regression
 
-TASKS: dict[str, Any] = {"classes": Classification}
+TASKS: dict[str, Any] = {"classes": Classification, "labels": MultiLabel, "values": Regression}
 
-__all__ = ["TASKS", "Classification", "task_for", "task_from_json", "task_to_json"]
+__all__ = [
+    "TASKS",
+    "Classification",
+    "MultiLabel",
+    "Regression",
+    "task_for",
+    "task_from_json",
+    "task_to_json",
+]
 
 
 def task_for(space: Space, target: np.ndarray, labelled: np.ndarray) -> Task:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..core import Batch, Classes, InputError, Space
 from ..ops import metrics as measure
+from ..ops.losses import constants
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,9 @@ class Classification:
         if len(set(self.classes)) != len(self.classes) or len(self.classes) < 2:
             raise InputError(f"classification needs at least two different classes, got {list(self.classes)}")
         if self.class_weight is not None and len(self.class_weight) != len(self.classes):
-            raise InputError(f"{len(self.classes)} classes need as many class weights, got {len(self.class_weight)}")
+            raise InputError(
+                f"{len(self.classes)} classes need as many class weights, got {len(self.class_weight)}"
+            )
 
     @classmethod
     def of(cls, space: Space, target: np.ndarray, labelled: np.ndarray) -> Self:
@@ -53,21 +56,20 @@ class Classification:
         return Space(Classes, self.classes)
 
     def answer(self, student: nn.Module, batch: Batch) -> Classes:
-        """The student's logits [B, C]; calls it with the batch's inputs in order."""
+        """The student's logits [B, C], in float32 or float64; calls it with the batch's inputs in order."""
         logits = student(*batch.inputs.values())
         if logits.dim() != 2 or logits.shape[1] != len(self.classes):
             raise InputError(
                 f"the student answered shape {tuple(logits.shape)}, but {len(self.classes)} classes need "
                 f"[rows, {len(self.classes)}]: give it one output per class"
             )
-        return Classes.of(logits.float(), "logits")
+        return Classes.of(logits if logits.dtype == torch.float64 else logits.float(), "logits")
 
     def hard_loss(self, answer: Classes, target: Tensor) -> Tensor:
-        """Cross-entropy [B] at temperature 1, times the class weight."""
-        losses = torch.nn.functional.cross_entropy(answer.scores, target, reduction="none")
-        if self.class_weight is None:
-            return losses
-        return losses * torch.tensor(self.class_weight, device=losses.device)[target]
+        """Cross-entropy [B] at temperature 1, times the class weight; of any number where there is no label."""
+        truth = target.clamp(0, len(self.classes) - 1)
+        losses = torch.nn.functional.cross_entropy(answer.scores, truth, reduction="none")
+        return losses if self.class_weight is None else losses * constants(self.class_weight, losses)[truth]
 
     def decode(self, answer: Classes) -> Tensor:
         """The most probable class, int64 [B]."""
@@ -78,14 +80,15 @@ class Classification:
 
         A row on which a teacher abstains counts as wrong, with a uniform answer.
         """
-        probs = torch.where(answer.valid.unsqueeze(-1), answer.probs(), 1.0 / len(self.classes))[labelled]
-        truth = target[labelled]
+        truth, classes = target[labelled], len(self.classes)
         if len(truth) == 0:
             raise InputError("no labelled rows to measure on")
-        guess = torch.where(answer.valid[labelled], self.decode(answer)[labelled], -1)
-        precision, recall, f1 = measure.macro(measure.confusion(truth, guess, len(self.classes)))
+        probs = torch.where(answer.valid.unsqueeze(-1), answer.probs(), 1.0 / classes)[labelled]
+        guess = torch.where(answer.valid, self.decode(answer), -1)[labelled]
+        table = measure.confusion(truth, guess, classes)
+        precision, recall, f1 = measure.rates(table, torch.bincount(truth, minlength=classes)).macro()
         return {
-            "accuracy": float((guess == truth).float().mean()),
+            "accuracy": measure.accuracy(truth, guess),
             "macro_precision": precision,
             "macro_recall": recall,
             "macro_f1": f1,
