@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ class Images:
 
 def is_image_folder(path: Path) -> bool:
     """Whether a folder holds folders with images."""
-    return path.is_dir() and any(_images(child) for child in path.iterdir() if child.is_dir())
+    return path.is_dir() and any(image_files(child) for child in path.iterdir() if child.is_dir())
 
 
 def read_images(
@@ -79,7 +79,7 @@ def read_images(
         if strange:
             raise InputError(f"{folder} has classes {strange} that {path} does not have: {list(names)}")
         for label, name in enumerate(names):
-            for file in _images(folder / name):
+            for file in image_files(folder / name):
                 try:
                     pixels.append(decode(file, size))
                 except InputError as error:
@@ -121,13 +121,14 @@ def classes_of(folder: Path) -> tuple[str, ...]:
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder")
-    found = sorted((child.name for child in folder.iterdir() if child.is_dir() and _images(child)), key=natural)
+    found = sorted((child.name for child in folder.iterdir() if child.is_dir() and image_files(child)), key=natural)
     if len(found) < 2:
         raise InputError(f"{folder} needs at least two folders with images, one per class; found {found}")
     return tuple(found)
 
 
-def _images(folder: Path) -> Sequence[Path]:
+def image_files(folder: Path) -> list[Path]:
+    """Image files of a folder, sorted."""
     if not folder.is_dir():
         return []
     return sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)

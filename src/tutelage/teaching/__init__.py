@@ -2,6 +2,7 @@
 
 from .calibration import AsIs, Calibration, Confusion, Residual, Temperature, calibrate
 from .distillation import Distillation
+from .ensemble import Ensemble
 from .objective import Loss, Objective, Part, add_counts
 from .planner import Plan
 from .sources import Live, Memory
@@ -11,6 +12,7 @@ __all__ = [
     "Calibration",
     "Confusion",
     "Distillation",
+    "Ensemble",
     "Live",
     "Loss",
     "Memory",

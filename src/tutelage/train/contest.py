@@ -23,10 +23,21 @@ from .summary import summarise
 from .trial import Trial
 
 
-class Progress(Protocol):
-    """Told what happens: a stage by name, how much of it is done, out of how much."""
+MOST_STUDENTS = 5
+"""Students trained per seed, for the estimate of the time left."""
 
-    def __call__(self, stage: str, done: int, total: int) -> None: ...
+
+class Progress(Protocol):
+    """Told what happens.
+
+    Args:
+        stage: what is being done, in words.
+        done: how much of it is done.
+        total: out of how much.
+        overall: share of the whole job that is done, in [0, 1]; an estimate.
+    """
+
+    def __call__(self, stage: str, done: int, total: int, overall: float) -> None: ...
 
 
 @dataclass
@@ -40,6 +51,7 @@ class Contest:
         fusion: how teachers are combined; chosen on held-out rows unless given.
         objective: what is compared; chosen by the task unless given.
         training: settings; the seed is replaced by each of the contest's seeds.
+        seeds: one trial each.
         title: of the report.
         progress: told what happens.
         run: folder that keeps student, signals, record and report; a run found there is continued.
@@ -51,15 +63,19 @@ class Contest:
     fusion: Fusion | None
     objective: Objective | None
     training: Training
+    seeds: Sequence[int]
     title: str
     progress: Progress | None
     run: Path | str | None = None
     trials: list[Trial] = field(default_factory=list[Trial])
+    stages: list[str] = field(default_factory=list[str])
 
     def start(self, seed: int) -> Trial:
         """Rows and teachers of one seed, checked and aligned to the task's names."""
         self.tell(f"seed {seed}: teachers", 0, 1)
         rows = self.rows if isinstance(self.rows, Rows) else self.rows(seed)
+        if not self.seeds or len(set(self.seeds)) != len(self.seeds):
+            raise InputError(f"distill needs different seeds, got {list(self.seeds)}")
         if not len(rows.test):
             raise InputError("there are no test rows, so nothing could be shown: give test=, or let rows_of split")
         found = self.teachers(seed, rows) if callable(self.teachers) else self.teachers
@@ -79,9 +95,14 @@ class Contest:
         return trial
 
     def tell(self, stage: str, done: int, total: int) -> None:
-        """Passes progress on, if anybody listens."""
+        """Passes progress on, if anybody listens; every stage counts the same in the estimate of the whole."""
+        if not self.stages or self.stages[-1] != stage:
+            self.stages.append(stage)
+        teachers = len(self.trials[0].teachers) if self.trials else 3
+        planned = len(self.seeds) * (teachers + MOST_STUDENTS + 2)
+        overall = (len(self.stages) - 1 + done / max(total, 1)) / planned
         if self.progress is not None:
-            self.progress(stage, done, total)
+            self.progress(stage, done, total, min(overall, 1.0))
 
     def report(self) -> Report:
         """The evidence; with a run folder, everything is written there."""

@@ -5,6 +5,7 @@
     student.safetensors  its parameters
     report.json          the record; report.html the page; README.md the model card; citations.bib
     store/               signals of the teachers
+    check.npz            some raw test rows, for checking exported files
     checkpoints/         one per student, for resuming
 """
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from .contest import Contest
 
 FORMAT = 1
+CHECKED = 512
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,12 @@ class Run:
             "weights": of_file(self.folder / "student.pt2"),
             "transform": digest(json.dumps(self.record["preparation"], sort_keys=True)),
         }
+
+    def check_rows(self) -> tuple[dict[str, np.ndarray], torch.Tensor, torch.Tensor]:
+        """Some raw test rows with their targets, and which targets are known."""
+        with np.load(self.folder / "check.npz") as arrays:
+            found = {name: arrays[name] for name in arrays.files}
+        return found, torch.from_numpy(found.pop("/target")), torch.from_numpy(found.pop("/known"))
 
     def prepared(self, columns: Columns) -> dict[str, np.ndarray]:
         """The student's columns from raw ones."""
@@ -206,6 +214,7 @@ def keep(contest: Contest, report: Report, folder: Path) -> None:
     example = first.rows.batch(first.rows.train[:2])
     remarks = export(student, example, folder / "student.pt2")
     save_file({k: v.contiguous() for k, v in student.state_dict().items()}, folder / "student.safetensors")
+    _save_check(first.rows, folder / "check.npz")
     report.save_json(folder / "report.json")
     (folder / "README.md").write_text(report.card())
     (folder / "citations.bib").write_text(report.citations())
@@ -268,6 +277,19 @@ def write_record(folder: Path, record: Mapping[str, Any]) -> None:
     fresh = folder / "run.json.tmp"
     fresh.write_text(json.dumps(record, indent=2, default=str))
     os.replace(fresh, folder / "run.json")
+
+
+def _save_check(rows: Any, path: Path) -> None:
+    row = rows.test.open("rows to check exported files on")[:CHECKED]
+    reads = rows.inputs if rows.preparation is None else rows.preparation.reads
+    columns = {name: rows.columns[name][row] for name in reads}
+    plain = {
+        name: np.array(["" if value is None else str(value) for value in column.tolist()]) if column.dtype == object else column
+        for name, column in columns.items()
+    }
+    batch = rows.batch(row, inputs=False, truth=True)
+    arrays: dict[str, Any] = plain | {"/target": batch.target.numpy(), "/known": batch.labelled.numpy()}
+    np.savez(path, **arrays)
 
 
 def _takes_star(student: nn.Module) -> bool:

@@ -138,7 +138,7 @@ def distill(
     progress: Progress | None = None,
 ) -> Report:
     """From many teachers to one student, with the evidence; see `Contest` for the arguments."""
-    contest = Contest(student, rows, teachers, fusion, objective, training or Training(), title, progress, run)
+    contest = Contest(student, rows, teachers, fusion, objective, training or Training(), seeds, title, progress, run)
     for seed in seeds:
         trial = contest.start(seed)
         signals = generate_predictions(trial.teachers, trial.rows, trial.store, progress=trial.told)

@@ -1,0 +1,113 @@
+"""tutelage: from many teachers to one student you can ship.
+
+Everything here is loaded when it is first used, so that `import tutelage` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from .core import Batch, Classes, InputError, Labels, Signals, Space, Step, TutelageError, Values
+    from .data import Rows, fit_table, read_images, read_table, rows_of
+    from .nets import MLP, ConvNet
+    from .report import Report
+    from .store import Store
+    from .tasks import Classification, MultiLabel, Regression
+    from .teachers import EstimatorTeacher, ModuleTeacher, OnnxTeacher, RuleTeacher, aligned, load_teacher
+    from .teaching import Distillation, Ensemble, Live, Memory, Objective
+    from .train import (
+        OutOfFold,
+        Run,
+        Training,
+        calculate_differences,
+        distill,
+        evaluate_performance,
+        fit,
+        generate_distillation_targets,
+        generate_predictions,
+        load,
+        optimize_model,
+        train_models,
+    )
+
+HOME = {
+    "core": "Batch Classes InputError Labels Signals Space Step TutelageError Values",
+    "data": "Rows fit_table read_images read_table rows_of",
+    "nets": "MLP ConvNet",
+    "report": "Report",
+    "store": "Store",
+    "tasks": "Classification MultiLabel Regression",
+    "teachers": "EstimatorTeacher ModuleTeacher OnnxTeacher RuleTeacher aligned load_teacher",
+    "teaching": "Distillation Ensemble Live Memory Objective",
+    "train": "OutOfFold Run Training calculate_differences distill evaluate_performance fit generate_distillation_targets "
+    "generate_predictions load optimize_model train_models",
+}
+_WHERE = {name: package for package, names in HOME.items() for name in names.split()}
+
+__all__ = [
+    "MLP",
+    "Batch",
+    "Classes",
+    "Classification",
+    "ConvNet",
+    "Distillation",
+    "Ensemble",
+    "EstimatorTeacher",
+    "InputError",
+    "Labels",
+    "Live",
+    "Memory",
+    "ModuleTeacher",
+    "MultiLabel",
+    "Objective",
+    "OnnxTeacher",
+    "OutOfFold",
+    "Regression",
+    "Report",
+    "Rows",
+    "RuleTeacher",
+    "Run",
+    "Signals",
+    "Space",
+    "Step",
+    "Store",
+    "Training",
+    "TutelageError",
+    "Values",
+    "__version__",
+    "aligned",
+    "calculate_differences",
+    "distill",
+    "evaluate_performance",
+    "fit",
+    "fit_table",
+    "generate_distillation_targets",
+    "generate_predictions",
+    "load",
+    "load_teacher",
+    "optimize_model",
+    "read_images",
+    "read_table",
+    "rows_of",
+    "train_models",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        return getattr(importlib.import_module(f".{_WHERE[name]}", __name__), name)
+    if not name.startswith("_"):
+        try:
+            return importlib.import_module(f".{name}", __name__)
+        except ModuleNotFoundError as error:
+            if error.name != f"{__name__}.{name}":
+                raise
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "fusion", "ops", "testing"])

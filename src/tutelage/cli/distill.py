@@ -1,0 +1,237 @@
+"""`tutelage distill`: your data and your models, no code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from ..core import InputError, Teacher
+from ..data import Rows, is_image_folder, read_images, read_table
+from ..ops.schedules import Constant, Cosine, InverseTime
+from ..teachers.load import load_function, load_teacher
+from ..teaching import Objective
+from ..train import Plateau, Training, load
+from ..train import distill as run_distill
+from ..train.homemade import student_for, teacher_makers
+from ..train.run import begin
+from ..train.steps import train_models
+from ..train.trial import default_objective
+from . import show
+from .parts import fusion_from, pairs
+
+Many = tyro.conf.UseAppendAction
+
+
+@dataclass(frozen=True)
+class Options:
+    """Distil your teachers into one student.
+
+    Attributes:
+        data: table (.csv, .tsv, .parquet, .jsonl) or folder with one folder of images per class.
+        target: name of the target column; several names for labels or values.
+        teacher: a model: .skops, .onnx, .pt2, .parquet or .csv of its predictions, rules.py:function, the folder of
+            an earlier run; repeat for each. NAME=FILE names it.
+        train_teachers: how many teachers to train here, out of fold, when there are no models (or not enough).
+        student: mlp, conv, or file.py:function that makes an nn.Module.
+        val: folder of validation images, beside a folder of training images.
+        test: table or folder of test rows; split off the data unless given.
+        task: classification, multilabel or regression, where it cannot be told from the target.
+        ignore: columns nobody may read: identifiers, what is known only later.
+        reads: TEACHER=COLUMN,COLUMN: the columns a teacher reads; all raw feature columns unless said or known.
+        classes: TEACHER=A,B,C: names of a teacher's outputs, where its file does not hold them.
+        mapping: TEACHER:THEIRS=OURS: a class that a teacher calls otherwise.
+        output: TEACHER=logits|log_probs|probs: what a teacher's numbers are, where they are not what they seem.
+        key: column that says which row a stored prediction is about; row numbers unless given.
+        allow_pickle: open .pkl and .joblib teachers, which may run any code while they are opened.
+        fusion: how teachers are combined (mean, vote, confidence, stacking, ..., my.py:Mine); chosen on held-out rows
+            unless given.
+        soft: share of the soft loss; the task's default unless given.
+        temperature: of the comparison of classes or labels; the task's default unless given.
+        l2: strength of the exact L2 term.
+        epochs: passes over the training rows.
+        batch_size: rows per step.
+        lr: learning rate at its highest.
+        schedule: of the learning rate.
+        optimiser: of the student.
+        patience: epochs without improvement on validation rows before stopping.
+        seeds: number of paired seeds.
+        device: auto, cpu, cuda or mps.
+        size: side in pixels that images are resized to.
+        run: folder of the run; runs/distill unless given.
+        resume: continue an interrupted run.
+        tensorboard: folder for a TensorBoard log.
+    """
+
+    data: Path
+    target: Annotated[tuple[str, ...], Many] = ()
+    teacher: Annotated[tuple[str, ...], Many] = ()
+    train_teachers: int = 0
+    student: str | None = None
+    val: Path | None = None
+    test: Path | None = None
+    task: Literal["classification", "multilabel", "regression"] | None = None
+    ignore: Annotated[tuple[str, ...], Many] = ()
+    reads: Annotated[tuple[str, ...], Many] = ()
+    classes: Annotated[tuple[str, ...], Many] = ()
+    mapping: Annotated[tuple[str, ...], Many] = ()
+    output: Annotated[tuple[str, ...], Many] = ()
+    key: str | None = None
+    allow_pickle: bool = False
+    fusion: str | None = None
+    soft: float | None = None
+    temperature: float | None = None
+    l2: float = 0.0
+    epochs: int = 40
+    batch_size: int = 64
+    lr: float = 3e-3
+    schedule: Literal["cosine", "constant", "inverse_time", "plateau"] = "cosine"
+    optimiser: Literal["adamw", "adam", "sgd"] = "adamw"
+    patience: int | None = None
+    seeds: int = 3
+    device: str = "auto"
+    size: int = 32
+    run: Path | None = None
+    resume: bool = False
+    tensorboard: Path | None = None
+
+
+def distill(arguments: list[str]) -> None:
+    """Reads data and teachers, says what was found out, distils, and prints what came out."""
+    options = tyro.cli(Options, args=arguments, prog="tutelage distill")
+    rows = _rows(options)
+    names = rows.space.names
+    shown = f"{', '.join(names[:8])}{', ...' if len(names) > 8 else ''}"
+    show.said(f"task: {len(names)} {rows.space.kind} ({shown})")
+    show.said(f"rows: {len(rows.train)} train, {len(rows.validation)} validation, {len(rows.test)} test")
+    teachers = [_teacher(spec, options, rows) for spec in options.teacher]
+    if not teachers and not options.train_teachers:
+        raise InputError(
+            "there is no teacher: give --teacher FILE (once for each model), or --train-teachers 3 to train some here"
+        )
+    for teacher in teachers:
+        found = getattr(teacher, "output_found", None) or getattr(teacher, "note", "")
+        show.said(f"teacher {teacher.name!r}: reads {_short(teacher.reads)}; {found}".rstrip("; "))
+    folder = show.new_folder("distill", options.run, options.resume)
+    kept = [part for part in arguments if part != "--resume"]
+    begin(folder, {"command": "distill", "arguments": _without_run(kept)}, resume=options.resume)
+    if options.train_teachers:
+        show.said(f"training {options.train_teachers} teachers, five folds each")
+        makers = teacher_makers(rows)
+        teachers += train_models(rows, makers, options.train_teachers, ("seed", "architecture"))
+    training = Training(
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        lr=_rate(options),
+        optimiser=options.optimiser,
+        patience=options.patience,
+        device=options.device,
+        tensorboard=options.tensorboard,
+    )
+    with show.progress() as listener:
+        report = run_distill(
+            _student(options, rows),
+            rows,
+            teachers,
+            fusion=None if options.fusion is None else fusion_from(options.fusion),
+            objective=_objective(options, rows),
+            training=training,
+            seeds=range(options.seeds),
+            run=folder,
+            title=f"{options.data.name}: {len(teachers)} teachers",
+            progress=listener,
+        )
+    show.results(report, folder)
+
+
+def _rows(options: Options) -> Rows:
+    if is_image_folder(options.data):
+        found = read_images(options.data, validation=options.val, test=options.test, size=options.size)
+    else:
+        if not options.target:
+            from ..data import read_columns
+
+            names = list(read_columns(options.data))
+            raise InputError(f"which column is the target? Name it with --target; {options.data} has {names}")
+        target = options.target[0] if len(options.target) == 1 else options.target
+        found = read_table(options.data, target, task=options.task, test=options.test, ignore=options.ignore)
+    for remark in found.remarks:
+        show.said(remark)
+    return found.rows
+
+
+def _teacher(spec: str, options: Options, rows: Rows) -> Teacher:
+    name, _, rest = spec.partition("=")
+    path, name = (rest, name) if rest else (spec, _default_name(spec))
+    mapping = {k.partition(":")[2]: v for k, v in pairs(list(options.mapping), "--mapping") if k.partition(":")[0] == name}
+    reads = dict(pairs(list(options.reads), "--reads")).get(name)
+    classes = dict(pairs(list(options.classes), "--classes")).get(name)
+    output: Any = dict(pairs(list(options.output), "--output")).get(name)
+    if Path(path).is_dir():
+        return load(path)
+    return load_teacher(
+        path,
+        reads=raw_features(rows) if reads is None else reads.split(","),
+        name=name,
+        space=rows.space,
+        mapping=mapping or None,
+        classes=None if classes is None else classes.split(","),
+        output=output,
+        key=options.key,
+        allow_pickle=options.allow_pickle,
+    )
+
+
+def raw_features(rows: Rows) -> tuple[str, ...]:
+    """What a teacher reads unless told otherwise: the raw columns that the preparation uses, or the student's."""
+    if rows.preparation is None or set(rows.preparation.reads) - set(rows.columns) or "path" in rows.preparation.reads:
+        return rows.inputs
+    return tuple(name for name in rows.columns if name in rows.preparation.reads)
+
+
+def _default_name(spec: str) -> str:
+    return spec.rpartition(":")[2] if ".py:" in spec else Path(spec).stem
+
+
+def _student(options: Options, rows: Rows) -> Any:
+    if options.student is not None and ".py:" in options.student:
+        return load_function(options.student)
+    return student_for(rows, options.student)
+
+
+def _objective(options: Options, rows: Rows) -> Objective:
+    from dataclasses import replace
+
+    from ..train import task_of
+
+    goal = default_objective(task_of(rows))
+    if options.temperature is not None:
+        terms: Any = tuple(replace(term, temperature=options.temperature) for term in goal.terms)  # type: ignore[type-var]
+        goal = replace(goal, terms=terms)
+    return replace(goal, soft=goal.soft if options.soft is None else options.soft, l2=options.l2)
+
+
+def _rate(options: Options) -> Any:
+    if options.schedule == "plateau":
+        return Plateau(options.lr)
+    if options.schedule == "constant":
+        return Constant(options.lr)
+    return InverseTime(options.lr, 0.1) if options.schedule == "inverse_time" else Cosine(options.lr, warmup=0.05)
+
+
+def _without_run(arguments: list[str]) -> list[str]:
+    """The arguments without --run FOLDER, so that a repetition gets a folder of its own."""
+    kept: list[str] = []
+    skip = False
+    for part in arguments:
+        if skip or part == "--run":
+            skip = not skip
+        elif not part.startswith("--run="):
+            kept.append(part)
+    return kept
+
+
+def _short(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
