@@ -1,0 +1,243 @@
+"""Where the methods come from: a small catalogue from citation keys to BibTeX.
+
+A key is the first author's family name and the year. The `source` of a fusion, a term or a task is such a
+key, so that a run can cite exactly what it used.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tutelage.core.errors import InputError
+
+
+@dataclass(frozen=True)
+class Paper:
+    """One work.
+
+    Args:
+        authors: in BibTeX form, joined by " and ".
+        title: as printed.
+        year: of publication.
+        venue: journal, proceedings, or for a report its institution.
+        kind: BibTeX entry type.
+        pages: first and last page, volume and number where there are such.
+        arxiv: arXiv number.
+    """
+
+    authors: str
+    title: str
+    year: int
+    venue: str
+    kind: str = "inproceedings"
+    volume: str = ""
+    number: str = ""
+    pages: str = ""
+    arxiv: str = ""
+
+
+_CVPR = "Proceedings of the IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)"
+_ICASSP = "IEEE International Conference on Acoustics, Speech and Signal Processing (ICASSP)"
+_ICML = "Proceedings of the {}th International Conference on Machine Learning (ICML)"
+_NEURIPS = "Advances in Neural Information Processing Systems"
+
+# fmt: off
+CATALOGUE: dict[str, Paper] = {
+    "ba2014": Paper(
+        "Ba, Jimmy and Caruana, Rich", "Do Deep Nets Really Need to be Deep?", 2014, _NEURIPS, volume="27",
+        arxiv="1312.6184",
+    ),
+    "bishop1994": Paper(
+        "Bishop, Christopher M.", "Mixture Density Networks", 1994, "Aston University", kind="techreport",
+        number="NCRG/94/004",
+    ),
+    "dawid1979": Paper(
+        "Dawid, A. P. and Skene, A. M.",
+        "Maximum Likelihood Estimation of Observer Error-Rates Using the EM Algorithm", 1979,
+        "Journal of the Royal Statistical Society: Series C (Applied Statistics)", kind="article",
+        volume="28",
+        number="1", pages="20--28",
+    ),
+    "efron1979": Paper(
+        "Efron, Bradley", "Bootstrap Methods: Another Look at the Jackknife", 1979,
+        "The Annals of Statistics",
+        kind="article", volume="7", number="1", pages="1--26",
+    ),
+    "furlanello2018": Paper(
+        "Furlanello, Tommaso and Lipton, Zachary C. and Tschannen, Michael and Itti, Laurent and "
+        "Anandkumar, Anima",
+        "Born-Again Neural Networks", 2018, _ICML.format(35), pages="1607--1616", arxiv="1805.04770",
+    ),
+    "guo2017": Paper(
+        "Guo, Chuan and Pleiss, Geoff and Sun, Yu and Weinberger, Kilian Q.",
+        "On Calibration of Modern Neural Networks", 2017, _ICML.format(34), pages="1321--1330",
+        arxiv="1706.04599",
+    ),
+    "heskes1998": Paper(
+        "Heskes, Tom", "Selecting Weighting Factors in Logarithmic Opinion Pools", 1998, _NEURIPS,
+        volume="10",
+        pages="266--272",
+    ),
+    "hinton2002": Paper(
+        "Hinton, Geoffrey E.", "Training Products of Experts by Minimizing Contrastive Divergence", 2002,
+        "Neural Computation", kind="article", volume="14", number="8", pages="1771--1800",
+    ),
+    "hinton2015": Paper(
+        "Hinton, Geoffrey and Vinyals, Oriol and Dean, Jeff",
+        "Distilling the Knowledge in a Neural Network", 2015,
+        "arXiv preprint", kind="misc", arxiv="1503.02531",
+    ),
+    "huang2022": Paper(
+        "Huang, Tao and You, Shan and Wang, Fei and Qian, Chen and Xu, Chang",
+        "Knowledge Distillation from A Stronger Teacher", 2022, _NEURIPS, volume="35", arxiv="2205.10536",
+    ),
+    "kim2021": Paper(
+        "Kim, Taehyeon and Oh, Jaehoon and Kim, Nak Yil and Cho, Sangwook and Yun, Se-Young",
+        "Comparing Kullback-Leibler Divergence and Mean Squared Error Loss in Knowledge Distillation", 2021,
+        "Proceedings of the Thirtieth International Joint Conference on Artificial Intelligence (IJCAI)",
+        pages="2628--2635", arxiv="2105.08919",
+    ),
+    "kwon2020": Paper(
+        "Kwon, Kisoo and Na, Hwidong and Lee, Hoshik and Kim, Nam Soo",
+        "Adaptive Knowledge Distillation Based on Entropy", 2020, _ICASSP, pages="7409--7413",
+    ),
+    "lakshminarayanan2017": Paper(
+        "Lakshminarayanan, Balaji and Pritzel, Alexander and Blundell, Charles",
+        "Simple and Scalable Predictive Uncertainty Estimation using Deep Ensembles", 2017, _NEURIPS,
+        volume="30",
+        arxiv="1612.01474",
+    ),
+    "lam1997": Paper(
+        "Lam, Louisa and Suen, Ching Y.",
+        "Application of Majority Voting to Pattern Recognition: An Analysis of Its Behavior and Performance",
+        1997,
+        "IEEE Transactions on Systems, Man, and Cybernetics - Part A: Systems and Humans", kind="article",
+        volume="27", number="5", pages="553--568",
+    ),
+    "lin1991": Paper(
+        "Lin, Jianhua", "Divergence Measures Based on the Shannon Entropy", 1991,
+        "IEEE Transactions on Information Theory", kind="article", volume="37", number="1", pages="145--151",
+    ),
+    "loshchilov2019": Paper(
+        "Loshchilov, Ilya and Hutter, Frank", "Decoupled Weight Decay Regularization", 2019,
+        "International Conference on Learning Representations (ICLR)", arxiv="1711.05101",
+    ),
+    "nix1994": Paper(
+        "Nix, David A. and Weigend, Andreas S.",
+        "Estimating the Mean and Variance of the Target Probability Distribution", 1994,
+        "Proceedings of 1994 IEEE International Conference on Neural Networks (ICNN)", volume="1",
+        pages="55--60",
+    ),
+    "prechelt1998": Paper(
+        "Prechelt, Lutz", "Early Stopping - But When?", 1998,
+        "Neural Networks: Tricks of the Trade, Lecture Notes in Computer Science", kind="incollection",
+        volume="1524", pages="55--69",
+    ),
+    "sun2024": Paper(
+        "Sun, Shangquan and Ren, Wenqi and Li, Jingzhi and Wang, Rui and Cao, Xiaochun",
+        "Logit Standardization in Knowledge Distillation", 2024, _CVPR, pages="15731--15740",
+        arxiv="2403.01427",
+    ),
+    "tsoumakas2007": Paper(
+        "Tsoumakas, Grigorios and Katakis, Ioannis", "Multi-Label Classification: An Overview", 2007,
+        "International Journal of Data Warehousing and Mining", kind="article", volume="3", number="3",
+        pages="1--13",
+    ),
+    "vongkulbhisal2019": Paper(
+        "Vongkulbhisal, Jayakorn and Vinayavekhin, Phongtharin and Visentini-Scarzanella, Marco",
+        "Unifying Heterogeneous Classifiers with Distillation", 2019, _CVPR, pages="3175--3184",
+        arxiv="1904.06062",
+    ),
+    "wolpert1992": Paper(
+        "Wolpert, David H.", "Stacked Generalization", 1992, "Neural Networks", kind="article", volume="5",
+        number="2", pages="241--259",
+    ),
+    "yang2023": Paper(
+        "Yang, Penghui and Xie, Ming-Kun and Zong, Chen-Chen and Feng, Lei and Niu, Gang and Sugiyama, "
+        "Masashi and "
+        "Huang, Sheng-Jun",
+        "Multi-Label Knowledge Distillation", 2023,
+        "Proceedings of the IEEE/CVF International Conference on Computer Vision (ICCV)", arxiv="2308.06453",
+    ),
+    "yin2018": Paper(
+        "Yin, Dong and Chen, Yudong and Ramchandran, Kannan and Bartlett, Peter",
+        "Byzantine-Robust Distributed Learning: Towards Optimal Statistical Rates", 2018, _ICML.format(35),
+        pages="5650--5659", arxiv="1803.01498",
+    ),
+    "you2017": Paper(
+        "You, Shan and Xu, Chang and Xu, Chao and Tao, Dacheng", "Learning from Multiple Teacher Networks",
+        2017,
+        "Proceedings of the 23rd ACM SIGKDD International Conference on Knowledge Discovery and Data Mining",
+        pages="1285--1294",
+    ),
+    "zhang2022": Paper(
+        "Zhang, Hailin and Chen, Defang and Wang, Can",
+        "Confidence-Aware Multi-Teacher Knowledge Distillation", 2022,
+        _ICASSP, pages="4498--4502", arxiv="2201.00007",
+    ),
+    "zhao2022": Paper(
+        "Zhao, Borui and Cui, Quan and Song, Renjie and Qiu, Yiyu and Liang, Jiajun",
+        "Decoupled Knowledge Distillation", 2022, _CVPR, pages="11953--11962", arxiv="2203.08679",
+    ),
+}
+# fmt: on
+
+_VENUE_FIELD = {
+    "article": "journal",
+    "inproceedings": "booktitle",
+    "incollection": "booktitle",
+    "techreport": "institution",
+    "misc": "howpublished",
+}
+
+
+def bibtex(keys: Iterable[str]) -> str:
+    """Return the BibTeX entries of the keys, sorted, each once.
+
+    Raises:
+        InputError: for a key that the catalogue does not have, with the nearest one.
+    """
+    return "\n\n".join(_entry(key, paper(key)) for key in sorted(set(keys)))
+
+
+def paper(key: str) -> Paper:
+    """Look a key up.
+
+    Raises:
+        InputError: for an unknown key.
+    """
+    if key not in CATALOGUE:
+        near = difflib.get_close_matches(key, CATALOGUE, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise InputError(f"unknown citation key {key!r}; {hint}Known keys: {', '.join(sorted(CATALOGUE))}")
+    return CATALOGUE[key]
+
+
+def reference(key: str) -> str:
+    """Return one line for people: authors, title, venue, year."""
+    found = paper(key)
+    people = [name.split(",")[0] for name in found.authors.split(" and ")]
+    who = (
+        people[0] if len(people) == 1 else f"{people[0]} et al." if len(people) > 2 else " and ".join(people)
+    )
+    arxiv = f" arXiv:{found.arxiv}." if found.arxiv else ""
+    where = "" if found.kind == "misc" else f"{found.venue}, "
+    return f"{who}: {found.title}{'' if found.title.endswith('?') else '.'} {where}{found.year}.{arxiv}"
+
+
+def _entry(key: str, found: Paper) -> str:
+    fields = {
+        "author": found.authors,
+        "title": "{" + found.title + "}",
+        _VENUE_FIELD[found.kind]: found.venue,
+        "volume": found.volume,
+        "number": found.number,
+        "pages": found.pages,
+        "year": str(found.year),
+    }
+    if found.arxiv:
+        fields |= {"eprint": found.arxiv, "archiveprefix": "arXiv"}
+    lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
+    return "\n".join([f"@{found.kind}{{{key},", *lines, "}"])
