@@ -9,7 +9,7 @@ Under plan 1 everything up to the statistics has been computed before training (
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -28,14 +28,13 @@ from ..core import (
     Step,
     Target,
     Task,
-    Term,
     Weights,
 )
 from . import calibration as calibrating
 from .calibration import AsIs, Calibration
 from .objective import Loss, Objective, Part, assemble, reduce
 from .planner import Plan, choose
-from .statistics import Means, Mixture, against_target, against_teachers, against_weights
+from .statistics import Means, Mixture, against_target, against_teachers
 
 
 @dataclass(frozen=True)
@@ -219,11 +218,10 @@ class Distillation:
         )
         temperatures = self.objective.temperatures(at)
         fused = {t: self.fuse(signals, replace(context, temperature=t)) for t in set(temperatures)}
-        build = against_weights if self.plan.number != 3 else against_teachers
         parts = [
             against_target(term, fused[t], t, context)
             if isinstance(fused[t], Target)
-            else build(term, signals, fused[t].values, t, context, self.objective.coverage)
+            else against_teachers(term, signals, fused[t].values, t, context, self.objective.coverage)
             for term, t in zip(self.objective.terms, temperatures, strict=True)
         ]
         first = fused[temperatures[0]]
@@ -255,9 +253,10 @@ class Distillation:
         own = torch.zeros_like(hard) if taught is None else taught.to(hard) * share
         plain = reduce(hard, batch.weight, batch.labelled)
         parts = {"hard": Part(reduce(hard * (1.0 - own), batch.weight, batch.labelled).total, plain.count)}
-        for (name, items), weight in zip(losses.items(), self.objective.weights, strict=True):
+        strength = {t.name: weight for t, weight in zip(self.objective.terms, self.objective.weights, strict=True)}
+        for name, items in losses.items():
             assert taught is not None
-            parts[name] = reduce(items, batch.weight, taught, share * weight)
+            parts[name] = reduce(items, batch.weight, taught, share * strength[name])
         return parts
 
 
@@ -266,14 +265,6 @@ def leave_one_out(distillation: Distillation, batch: Batch) -> list[Target | Wei
     signals = distillation.signals(batch.row, batch.view)
     context = Context(Step(), 1.0, batch.row, batch.target, batch.labelled)
     return [distillation.fuse(signals.without(i).stacked(), context) for i in range(len(signals.names))]
-
-
-def terms_by_name(terms: Sequence[Term]) -> dict[str, Term]:
-    """Terms by name; refuses two of the same name."""
-    found = {term.name: term for term in terms}
-    if len(found) != len(terms):
-        raise InputError(f"terms need different names, got {[term.name for term in terms]}")
-    return found
 
 
 def _squares(student: nn.Module, strength: float) -> Part:

@@ -38,6 +38,9 @@ class Objective:
             object.__setattr__(self, "weights", (1.0,) * len(self.terms))
         if len(self.weights) != len(self.terms):
             raise InputError(f"{len(self.terms)} terms need as many weights, got {len(self.weights)}")
+        names = [term.name for term in self.terms]
+        if len(set(names)) != len(names) or "hard" in names or "l2" in names:
+            raise InputError(f"terms need different names, and not those of other parts (hard, l2), got {names}")
         if any(weight < 0 for weight in self.weights):
             raise InputError(f"weights of terms must not be negative, got {self.weights}")
         if self.coverage not in ("restricted", "closed"):

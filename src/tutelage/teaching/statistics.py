@@ -104,17 +104,16 @@ def against_target(term: Term, target: Target, temperature: float, context: Cont
 def against_weights(
     term: Term, signals: Any, weights: Tensor, temperature: float, context: Context, policy: str
 ) -> TermPart:
-    """One mean statistic per distinct coverage (plans 1, 2 and 4)."""
+    """One mean statistic per distinct coverage, for linear terms (plans 1, 2 and 4)."""
     phi = _silent(term.statistic(signals, temperature, context), signals.valid)
     weights = weights.to(phi.dtype)
-    literal = mixed(term.energy(phi, temperature), weights) if term.linear else torch.zeros_like(weights[0])
+    literal = mixed(term.energy(phi, temperature), weights)
     groups: list[Group] = []
     for coverage, members in _by_coverage(signals, policy):
         trust = weights[members]
         mass = trust.sum(0)
         mean = mixed(phi[members], normalised(trust, trust > 0))
-        if term.linear:
-            literal = literal - mass * term.energy(mean, temperature)
+        literal = literal - mass * term.energy(mean, temperature)
         groups.append(Group(coverage, mean, mass))
     return TermPart(tuple(groups), literal, temperature)
 
@@ -122,7 +121,7 @@ def against_weights(
 def against_teachers(
     term: Term, signals: Any, weights: Tensor, temperature: float, context: Context, policy: str
 ) -> TermPart:
-    """One statistic per teacher, for terms that are not linear (plan 3); one mean per coverage for those that are."""
+    """One mean statistic per coverage for a linear term, one per teacher for any other (plan 3)."""
     if term.linear:
         return against_weights(term, signals, weights, temperature, context, policy)
     phi = _silent(term.statistic(signals, temperature, context), signals.valid)
