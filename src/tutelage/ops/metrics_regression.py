@@ -67,20 +67,20 @@ def explained_variance(truth: Tensor, guess: Tensor) -> float:
 
 
 def pearson(truth: Tensor, guess: Tensor) -> float:
-    """Linear correlation of two lists of numbers [N]; NaN when one is constant."""
-    a, b = _away(truth), _away(guess)
+    """Linear correlation over all numbers; NaN when one side is constant."""
+    a, b = _away(truth.flatten()), _away(guess.flatten())
     length = float((a.square().sum() * b.square().sum()).sqrt())
     return float((a * b).sum()) / length if length > 0 else math.nan
 
 
 def spearman(truth: Tensor, guess: Tensor) -> float:
-    """Correlation of ranks [N], equal numbers sharing theirs; NaN when one is constant."""
-    return pearson(mean_ranks(truth), mean_ranks(guess))
+    """Correlation of ranks over all numbers, equal ones sharing theirs; NaN when one side is constant."""
+    return pearson(mean_ranks(truth.flatten()), mean_ranks(guess.flatten()))
 
 
 def kendall(truth: Tensor, guess: Tensor) -> float:
-    """Tau-b of two lists of numbers [N], in time and memory N^2; NaN when one is constant."""
-    a, b = ((x.unsqueeze(0) - x.unsqueeze(1)).sign().double() for x in (truth, guess))
+    """Tau-b over all N numbers, in time and memory N^2; NaN when one side is constant."""
+    a, b = ((x.flatten() - x.flatten().unsqueeze(1)).sign().double() for x in (truth, guess))
     length = float((a.abs().sum() * b.abs().sum()).sqrt())
     return float((a * b).sum()) / length if length > 0 else math.nan
 

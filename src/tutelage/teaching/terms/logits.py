@@ -60,8 +60,10 @@ class LogitMSE:
         return temperature**2 * (own - phi).square().sum(-1)
 
     def _scaled(self, answer: Classes, temperature: float) -> Tensor:
-        count = cover(answer.coverage).sum(-1, keepdim=True) if self.over == "mean" else 1
-        return answer.centred() / (temperature * count**0.5)
+        scores = answer.centred() / temperature
+        if self.over == "sum":
+            return scores
+        return scores / cover(answer.coverage).sum(-1, keepdim=True).to(scores.dtype).sqrt()
 
 
 @dataclass(frozen=True)
