@@ -57,8 +57,11 @@ def comparison_page(comparison: Comparison) -> str:
         f'<p class="verdict">{count} runs on the same test rows</p></header>'
     )
     columns = comparison_columns(comparison)
-    names = [f'<span class="who">{text(name)}</span>' for name in columns[0].cells]
-    table = scrolling(columns_table(columns[1:], names), "leaders")
+    names = [
+        f'<span class="who">{text(contender)}</span><span class="sub">{text(run)}</span>'
+        for contender, run in zip(columns[0].cells, columns[1].cells, strict=True)
+    ]
+    table = scrolling(columns_table(columns[2:], names), "leaders")
     runs = "".join(
         _run(name, report) for name, report in zip(comparison.names, comparison.reports, strict=True)
     )
