@@ -66,9 +66,7 @@ def classification(
     contenders += [_teacher(random, name, level) for name, level in levels.items()]
     if teachers:
         contenders.append(
-            Contender(
-                "ensemble of all teachers", "ensemble", _metrics(random, 0.918, 1), _cost(48.2e6, 61.0, 380)
-            )
+            Contender("ensemble of all teachers", "ensemble", _metrics(random, 0.918, 1), _cost(48.2e6, 61.0, 380))
         )
     return Report(
         title="Shop categories, spring",
@@ -221,11 +219,7 @@ def _student(random: np.random.Generator, name: str, level: float, seeds: int) -
 def _teacher(random: np.random.Generator, name: str, level: float) -> Contender:
     size = float(random.choice([1.2e6, 8.4e6, 22.1e6]))
     note = "abstains on 38 % of the rows" if "rules" in name else ""
-    cost = (
-        {"p50_ms": 0.02, "p99_ms": 0.05, "rows_per_s": 2.1e6}
-        if note
-        else _cost(size, size / 1.4e6, 9e9 / size)
-    )
+    cost = {"p50_ms": 0.02, "p99_ms": 0.05, "rows_per_s": 2.1e6} if note else _cost(size, size / 1.4e6, 9e9 / size)
     return Contender(name, "teacher", _metrics(random, level, 1), cost, note)
 
 
@@ -275,14 +269,10 @@ def _curves(random: np.random.Generator, students: dict[str, float], seeds: tupl
         for seed in seeds:
             speed = 420 + 5200 * (0.91 - level)
             values = (
-                0.1
-                + (level - 0.1) * (1 - np.exp(-np.asarray(steps) / speed))
-                + random.normal(0, 0.004, len(steps))
+                0.1 + (level - 0.1) * (1 - np.exp(-np.asarray(steps) / speed)) + random.normal(0, 0.004, len(steps))
             )
             curves.append(Curve(name, seed, "validation accuracy", steps, tuple(values.tolist())))
-            curves.append(
-                Curve(name, seed, "validation loss", steps, tuple((2.6 * (1 - values) + 0.05).tolist()))
-            )
+            curves.append(Curve(name, seed, "validation loss", steps, tuple((2.6 * (1 - values) + 0.05).tolist())))
     return curves
 
 
@@ -314,9 +304,7 @@ def _agreement(random: np.random.Generator, teachers: tuple[str, ...]) -> Agreem
 
 
 def _confusion(random: np.random.Generator, classes: tuple[str, ...]) -> Confusion:
-    matrix = random.poisson(5, (len(classes), len(classes))) * random.integers(
-        0, 2, (len(classes), len(classes))
-    )
+    matrix = random.poisson(5, (len(classes), len(classes))) * random.integers(0, 2, (len(classes), len(classes)))
     np.fill_diagonal(matrix, random.integers(380, 600, len(classes)))
     return Confusion(classes, _tuples(matrix))
 

@@ -138,9 +138,7 @@ FLAGS = [
 
 @pytest.mark.slow
 @pytest.mark.system("chromium", "chromium", "chromium-browser", "google-chrome")
-@pytest.mark.parametrize(
-    "build", [sample.classification, sample.regression, sample.hostile, "many", "compare"]
-)
+@pytest.mark.parametrize("build", [sample.classification, sample.regression, sample.hostile, "many", "compare"])
 def test_in_a_browser(build, tmp_path: Path) -> None:
     from playwright.sync_api import sync_playwright
 

@@ -24,9 +24,7 @@ def test_json_round_trip(build, tmp_path: Path) -> None:
 
 
 def test_numbers_that_json_does_not_know_survive() -> None:
-    unknown = Contender(
-        "student", "student", {"macro_f1": (math.nan,)}, {"p50_ms": math.inf, "parameters": 12}
-    )
+    unknown = Contender("student", "student", {"macro_f1": (math.nan,)}, {"p50_ms": math.inf, "parameters": 12})
     text = replace(sample.bare(), contenders=(unknown,)).to_json()
     json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     back = Report.from_json(text).contenders[0]

@@ -80,9 +80,7 @@ def _limits(report: Report) -> str:
         "The numbers hold for rows like those of the test split; on other data, measure again.",
         "The student can repeat mistakes that its teachers share.",
     ]
-    limits += [
-        f"Teacher {teacher.name}: {teacher.seen}." for teacher in report.teachers if "flagged" in teacher.seen
-    ]
+    limits += [f"Teacher {teacher.name}: {teacher.seen}." for teacher in report.teachers if "flagged" in teacher.seen]
     limits += [f"{rule} acted on {percent(share)} of the rows." for rule, share in report.acted.items()]
     if report.drift is not None:
         drifted = [column.column for column in report.drift.columns if column.flagged]

@@ -219,9 +219,7 @@ def reference(key: str) -> str:
     """Return one line for people: authors, title, venue, year."""
     found = paper(key)
     people = [name.split(",")[0] for name in found.authors.split(" and ")]
-    who = (
-        people[0] if len(people) == 1 else f"{people[0]} et al." if len(people) > 2 else " and ".join(people)
-    )
+    who = people[0] if len(people) == 1 else f"{people[0]} et al." if len(people) > 2 else " and ".join(people)
     arxiv = f" arXiv:{found.arxiv}." if found.arxiv else ""
     where = "" if found.kind == "misc" else f"{found.venue}, "
     return f"{who}: {found.title}{'' if found.title.endswith('?') else '.'} {where}{found.year}.{arxiv}"

@@ -66,9 +66,7 @@ def _decode_record(kind: type, value: Any, where: str) -> Any:
     known = {part.name: part for part in fields(kind)}
     unknown = sorted(set(value) - set(known))
     if unknown:
-        raise InputError(
-            f"{where}: unknown field {unknown[0]!r}; was it written by a newer version of tutelage?"
-        )
+        raise InputError(f"{where}: unknown field {unknown[0]!r}; was it written by a newer version of tutelage?")
     for name, part in known.items():
         if name not in value and part.default is MISSING and part.default_factory is MISSING:
             raise InputError(f"{where}: the field {name!r} is missing")
@@ -80,9 +78,7 @@ def _decode_tuple(kinds: tuple[Any, ...], value: Any, where: str) -> tuple[Any, 
     if len(kinds) == 2 and kinds[1] is Ellipsis:
         kinds = (kinds[0],) * len(value)
     _expect(len(kinds) == len(value), value, where, f"a list of {len(kinds)}")
-    return tuple(
-        decode(kind, item, f"{where}[{i}]") for i, (kind, item) in enumerate(zip(kinds, value, strict=True))
-    )
+    return tuple(decode(kind, item, f"{where}[{i}]") for i, (kind, item) in enumerate(zip(kinds, value, strict=True)))
 
 
 def _decode_plain(kind: Any, value: Any, where: str) -> Any:

@@ -102,9 +102,7 @@ def comparison_columns(comparison: Comparison) -> tuple[Column, ...]:
     ]
     directions: dict[str, bool] = {}
     for report in comparison.reports:
-        directions |= {
-            name: up for name, up in report.metrics_higher_is_better.items() if name not in directions
-        }
+        directions |= {name: up for name, up in report.metrics_higher_is_better.items() if name not in directions}
     used = {metric for row in rows for metric in row.metrics}
     rest = [metric for metric in directions if metric in used and metric != first.headline]
     columns.append(metric_column(rows, first.headline, directions[first.headline]))

@@ -61,9 +61,7 @@ def matrix_table(
 ) -> DataTable:
     """Return the numbers of a heat map; of a very large one only the largest cells, in order."""
     if values.size <= _TABLE_CELLS:
-        lines = [
-            (row, *(fixed(value, digits) for value in line)) for row, line in zip(rows, values, strict=True)
-        ]
+        lines = [(row, *(fixed(value, digits) for value in line)) for row, line in zip(rows, values, strict=True)]
         return DataTable((corner, *columns), tuple(lines))
     order = np.argsort(-np.nan_to_num(values, nan=-np.inf), axis=None, kind="stable")[:100]
     places = [(int(i) // len(columns), int(i) % len(columns)) for i in order]

@@ -62,18 +62,12 @@ def comparison_page(comparison: Comparison) -> str:
         for contender, run in zip(columns[0].cells, columns[1].cells, strict=True)
     ]
     table = scrolling(columns_table(columns[2:], names), "leaders")
-    runs = "".join(
-        _run(name, report) for name, report in zip(comparison.names, comparison.reports, strict=True)
-    )
+    runs = "".join(_run(name, report) for name, report in zip(comparison.names, comparison.reports, strict=True))
     parts = (
         section("students", "Students and ensembles", "Best first, whichever run they come from.", table),
-        section(
-            "runs", "The runs", "What was typed, and what it came to.", f'<div class="cards">{runs}</div>'
-        ),
+        section("runs", "The runs", "What was typed, and what it came to.", f'<div class="cards">{runs}</div>'),
     )
-    return document(
-        "Comparison of runs", STYLE, _layout(header, parts, "<footer>Written by tutelage.</footer>")
-    )
+    return document("Comparison of runs", STYLE, _layout(header, parts, "<footer>Written by tutelage.</footer>"))
 
 
 def comparison_fragment(comparison: Comparison) -> str:

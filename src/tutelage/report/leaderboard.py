@@ -49,9 +49,7 @@ def leaderboard(report: Report) -> tuple[Row, ...]:
 def metric_order(report: Report) -> tuple[str, ...]:
     """Return the metrics that some contender has: headline first, then in the order of the report."""
     used = {metric for contender in report.contenders for metric in contender.metrics}
-    rest = [
-        metric for metric in report.metrics_higher_is_better if metric in used and metric != report.headline
-    ]
+    rest = [metric for metric in report.metrics_higher_is_better if metric in used and metric != report.headline]
     return (report.headline, *rest)
 
 

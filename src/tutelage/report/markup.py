@@ -20,9 +20,7 @@ def text(value: object) -> str:
 
 def document(title: str, style: str, body: str) -> str:
     """Return a complete page that can load nothing from anywhere and run no script."""
-    policy = (
-        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
-    )
+    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
@@ -67,9 +65,7 @@ def simple_table(header: Sequence[str], rows: Iterable[Sequence[str]], *, left: 
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
 
 
-def columns_table(
-    columns: Sequence[Column], first: Sequence[str], marked: frozenset[int] = frozenset()
-) -> str:
+def columns_table(columns: Sequence[Column], first: Sequence[str], marked: frozenset[int] = frozenset()) -> str:
     """Return a table of columns; `first` holds the finished row headings, `marked` the rows to tint."""
     head = '<th scope="col" class="left">contender</th>' + "".join(
         f'<th scope="col"{_left(column)}>{_title(column)}</th>' for column in columns

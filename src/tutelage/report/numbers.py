@@ -67,9 +67,7 @@ def shorten(text: object, width: int) -> str:
 def decimals(estimates: Iterable[Estimate]) -> int:
     """Choose the decimals of a column: two digits of its typical interval, else four digits of the value."""
     known = [item for item in estimates if math.isfinite(item.mean)]
-    widths = sorted(
-        item.half_width for item in known if math.isfinite(item.half_width) and item.half_width > 0
-    )
+    widths = sorted(item.half_width for item in known if math.isfinite(item.half_width) and item.half_width > 0)
     if widths:
         return min(max(1 - math.floor(math.log10(widths[len(widths) // 2])), 0), 4)
     largest = max((abs(item.mean) for item in known), default=0.0)

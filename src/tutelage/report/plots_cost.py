@@ -38,8 +38,7 @@ def _cost_plot(report: Report, cost: CostColumn) -> Plot | None:
     rows = [
         row
         for row in leaderboard(report)
-        if row.contender.cost.get(cost.key, 0.0) > 0
-        and math.isfinite(row.metrics.get(metric, Estimate(math.nan)).mean)
+        if row.contender.cost.get(cost.key, 0.0) > 0 and math.isfinite(row.metrics.get(metric, Estimate(math.nan)).mean)
     ]
     if len(rows) < 2:
         return None
@@ -81,9 +80,7 @@ def _cost_plot(report: Report, cost: CostColumn) -> Plot | None:
     alternative = f"{name} against {cost.full} for {len(rows)} contenders."
     key = f"cost-{cost.key.replace('_', '-')}"
     svg = render(key, alternative, 300, paint)
-    return Plot(
-        key, f"{name} against {cost.full}", caption, svg, DataTable(("contender", cost.full, name), lines)
-    )
+    return Plot(key, f"{name} against {cost.full}", caption, svg, DataTable(("contender", cost.full, name), lines))
 
 
 def _name_points(figure: Figure, axes: Axes, report: Report, rows: Sequence[Row], cost: CostColumn) -> None:
@@ -97,9 +94,7 @@ def _name_points(figure: Figure, axes: Axes, report: Report, rows: Sequence[Row]
     }
     left_end, low_end, right_end, high_end = map(float, axes.get_window_extent().extents)
     taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in points.values()]
-    order = sorted(
-        rows, key=lambda row: (not row.best_student, not row.reference, row.contender.role == "teacher")
-    )
+    order = sorted(rows, key=lambda row: (not row.best_student, not row.reference, row.contender.role == "teacher"))
     for row in order:
         label = shorten(row.contender.name, 22)
         x, y = points[row.contender.name]

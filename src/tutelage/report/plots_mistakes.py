@@ -94,11 +94,7 @@ def class_gain_plot(report: Report) -> Plot | None:
     gain = report.class_gain
     if gain is None or not gain.classes:
         return None
-    known = [
-        (clean(name), value)
-        for name, value in zip(gain.classes, gain.values, strict=True)
-        if np.isfinite(value)
-    ]
+    known = [(clean(name), value) for name, value in zip(gain.classes, gain.values, strict=True) if np.isfinite(value)]
     ranked = sorted(known, key=lambda item: -item[1])
     shown = ranked if len(ranked) <= _MAX_BARS else ranked[: _MAX_BARS // 2] + ranked[-_MAX_BARS // 2 :]
     if not shown:
@@ -120,11 +116,7 @@ def class_gain_plot(report: Report) -> Plot | None:
         f"What the best student gains over the reference, per class, in {metric_name(gain.metric)}: bars "
         f"to the right "
         "are classes that the teachers helped with, bars to the left classes that they made worse. "
-        + (
-            f"The {len(shown)} most extreme of {len(ranked)} classes are drawn."
-            if len(shown) < len(ranked)
-            else ""
-        )
+        + (f"The {len(shown)} most extreme of {len(ranked)} classes are drawn." if len(shown) < len(ranked) else "")
     )
     alternative = f"Gain per class, from {fixed(ranked[-1][1], 3)} to {fixed(ranked[0][1], 3)}."
     svg = render("gain", alternative, 20 * len(shown) + 60, paint)
@@ -148,9 +140,7 @@ def residual_plot(report: Report) -> Plot | None:
         axes = figure.subplots()
         ends = [float(pairs.min()), float(pairs.max())]
         axes.plot(ends, ends, color=MUTED, linewidth=0.9, linestyle=(0, (3, 3)))
-        axes.plot(
-            shown[:, 0], shown[:, 1], "o", color=SERIES[0], alpha=0.35, markersize=3.5, markeredgewidth=0
-        )
+        axes.plot(shown[:, 0], shown[:, 1], "o", color=SERIES[0], alpha=0.35, markersize=3.5, markeredgewidth=0)
         axes.set(xlabel="actual", ylabel="predicted")
         axes.grid(color=GRID)
 

@@ -40,9 +40,7 @@ _MAX_LINES = len(SERIES)
 def leaderboard_plot(report: Report) -> Plot | None:
     """Draw one dot with its interval per contender, best first."""
     metric = report.headline
-    rows = [
-        row for row in leaderboard(report) if math.isfinite(row.metrics.get(metric, Estimate(math.nan)).mean)
-    ]
+    rows = [row for row in leaderboard(report) if math.isfinite(row.metrics.get(metric, Estimate(math.nan)).mean)]
     if not rows:
         return None
     shown, hidden = without_crowd(rows)
@@ -54,9 +52,7 @@ def leaderboard_plot(report: Report) -> Plot | None:
             _dot(axes, i, row, row.metrics[metric])
         reference = next((row for row in shown if row.reference), None)
         if reference is not None:
-            axes.axvline(
-                reference.metrics[metric].mean, color=MUTED, linewidth=0.9, linestyle=(0, (3, 3)), zorder=0
-            )
+            axes.axvline(reference.metrics[metric].mean, color=MUTED, linewidth=0.9, linestyle=(0, (3, 3)), zorder=0)
         axes.set_ylim(len(shown) - 0.4, -0.6)
         axes.set_yticks(range(len(shown)), [shorten(row.contender.name, 27) for row in shown])
         for label, row in zip(axes.get_yticklabels(), shown, strict=True):
@@ -73,14 +69,11 @@ def leaderboard_plot(report: Report) -> Plot | None:
         + (f"{hidden} weaker teachers are left out of the drawing, not of the table." if hidden else "")
     )
     lines = tuple(
-        (clean(row.contender.name), row.contender.role, estimate_text(row.metrics[metric], digits))
-        for row in rows
+        (clean(row.contender.name), row.contender.role, estimate_text(row.metrics[metric], digits)) for row in rows
     )
     alternative = f"{name} of {len(rows)} contenders. Best: {lines[0][0]}, {lines[0][2]}."
     svg = render("leaderboard", alternative, 24 * len(shown) + 74, paint)
-    return Plot(
-        "leaderboard", f"{name} with intervals", caption, svg, DataTable(("contender", "role", name), lines)
-    )
+    return Plot("leaderboard", f"{name} with intervals", caption, svg, DataTable(("contender", "role", name), lines))
 
 
 def curve_plots(report: Report) -> tuple[Plot, ...]:

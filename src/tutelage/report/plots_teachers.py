@@ -47,8 +47,7 @@ def weights_over_time_plot(report: Report) -> Plot | None:
         "Flat bands mean fixed trust; a growing band means that the fusion learned to listen to that teacher."
     )
     lines = tuple(
-        (clean(weights.names[i]), *(fixed(float(values[at, i]), 3) for at in (0, len(values) // 2, -1)))
-        for i in order
+        (clean(weights.names[i]), *(fixed(float(values[at, i]), 3) for at in (0, len(values) // 2, -1))) for i in order
     )
     top = clean(weights.names[order[0]])
     alternative = f"Teacher weights over training. Largest on average: {top}."

@@ -95,9 +95,7 @@ class Report:
     weights_by_class: WeightsByClass | None = None
     agreement: Agreement | None = None
     confusion: Confusion | None = None
-    reliability: Mapping[str, tuple[ReliabilityBin, ...]] = field(
-        default_factory=dict[str, tuple[ReliabilityBin, ...]]
-    )
+    reliability: Mapping[str, tuple[ReliabilityBin, ...]] = field(default_factory=dict[str, tuple[ReliabilityBin, ...]])
     class_gain: ClassGain | None = None
     residuals: Residuals | None = None
     disagreements: tuple[Disagreement, ...] = ()
@@ -164,9 +162,7 @@ class Report:
         content = json.loads(text)
         if not isinstance(content, dict) or content.get("format") != _FORMAT:
             found = content.get("format") if isinstance(content, dict) else type(content).__name__
-            raise InputError(
-                f"not a report of format {_FORMAT} (found {found!r}); was it written by Report.save_json?"
-            )
+            raise InputError(f"not a report of format {_FORMAT} (found {found!r}); was it written by Report.save_json?")
         return decode(cls, content.get("report"), "report")
 
     def save_json(self, path: str | Path) -> Path:

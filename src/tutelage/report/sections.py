@@ -62,18 +62,14 @@ def facts(report: Report) -> str:
     if big is not None:
         mean, _ = stats.paired(contender.metrics[metric], big.contender.metrics[metric])
         cells.append(_fact("against the ensemble", fixed(mean, digits, sign=True), big.contender.name))
-    cells.append(
-        _savings(contender, [item for item in report.contenders if item.role in ("ensemble", "teacher")])
-    )
+    cells.append(_savings(contender, [item for item in report.contenders if item.role in ("ensemble", "teacher")]))
     return f'<dl class="facts">{"".join(cells)}</dl>'
 
 
 def leaders(report: Report) -> str:
     """Return the leaderboard: figure, table, footnotes."""
     rows = leaderboard(report)
-    metrics = [
-        metric_column(rows, name, report.metrics_higher_is_better[name]) for name in metric_order(report)
-    ]
+    metrics = [metric_column(rows, name, report.metrics_higher_is_better[name]) for name in metric_order(report)]
     difference = [difference_column(rows, report)] if report.reference else []
     table = columns_table([metrics[0], *difference, *metrics[1:]], [_who(row) for row in rows], _marked(rows))
     notes = " ".join((*footnotes(report), "Bold: the best of a column. Tinted: the best student."))
@@ -100,13 +96,9 @@ def costs(report: Report) -> str:
     table = columns_table(cost_text_columns(rows), [_who(row) for row in rows], _marked(rows))
     lead = "What each contender needs: memory, time per row, and the training it took."
     used = {key for row in rows for key in row.contender.cost}
-    meaning = "; ".join(
-        f"{cost.short}: {cost.full}" for cost in COSTS if cost.key in used and cost.short != cost.full
-    )
+    meaning = "; ".join(f"{cost.short}: {cost.full}" for cost in COSTS if cost.key in used and cost.short != cost.full)
     fine = f'<p class="fine">{text(meaning)}.</p>' if meaning else ""
-    return section(
-        "cost", "What it cost", lead, scrolling(table, "leaders"), fine, figures(plots.cost_plots(report))
-    )
+    return section("cost", "What it cost", lead, scrolling(table, "leaders"), fine, figures(plots.cost_plots(report)))
 
 
 def teacher_cards(report: Report) -> str:
@@ -136,9 +128,7 @@ def weights(report: Report) -> str:
     if report.acted:
         rows = [(rule, percent(share)) for rule, share in report.acted.items()]
         rules = "<h3>How often each rule acted</h3>" + _narrow(simple_table(("rule", "rows"), rows))
-    lead = (
-        "Whom the student listened to. Weights of one row always sum to one over the teachers that answered."
-    )
+    lead = "Whom the student listened to. Weights of one row always sum to one over the teachers that answered."
     return section("weights", "Trust", lead, body, rules) if body or rules else ""
 
 
@@ -176,9 +166,7 @@ def disagreements(report: Report) -> str:
             f'<span class="sub">disagreement {significant(item.score)}</span>'
             f"{excerpt}{_answers(item.answers)}</article>"
         )
-    lead = (
-        "Worth a look by a person: wrong labels, unclear cases and gaps of single teachers all show up here."
-    )
+    lead = "Worth a look by a person: wrong labels, unclear cases and gaps of single teachers all show up here."
     return section("rows", "Where teachers disagree most", lead, f'<div class="cards">{"".join(cards)}</div>')
 
 
@@ -277,8 +265,7 @@ def _answers(answers: Mapping[str, str]) -> str:
         groups.setdefault(answer, []).append(name)
     ranked = sorted(groups.items(), key=lambda group: -len(group[1]))
     items = (
-        f"<li><strong>{text(shorten(answer, 80))}</strong> "
-        f'<span class="meta">{text(_listed(names, 6))}</span></li>'
+        f'<li><strong>{text(shorten(answer, 80))}</strong> <span class="meta">{text(_listed(names, 6))}</span></li>'
         for answer, names in ranked
     )
     return f'<ul class="answers">{"".join(items)}</ul>'
@@ -288,9 +275,5 @@ def _drift(report: Report) -> str:
     if report.drift is None:
         return ""
     ranked = sorted(report.drift.columns, key=lambda column: -column.score)
-    rows = [
-        (column.column, significant(column.score), "drifted" if column.flagged else "") for column in ranked
-    ]
-    return f"<h3>Drift ({text(report.drift.measure)})</h3>" + _narrow(
-        simple_table(("column", "score", ""), rows)
-    )
+    rows = [(column.column, significant(column.score), "drifted" if column.flagged else "") for column in ranked]
+    return f"<h3>Drift ({text(report.drift.measure)})</h3>" + _narrow(simple_table(("column", "score", ""), rows))

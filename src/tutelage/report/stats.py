@@ -39,9 +39,7 @@ def interval(values: Sequence[float | int], level: float = 0.95) -> tuple[float,
     return mean, t_quantile(0.5 + level / 2, array.size - 1) * error
 
 
-def paired(
-    values: Sequence[float | int], reference: Sequence[float | int], level: float = 0.95
-) -> tuple[float, float]:
+def paired(values: Sequence[float | int], reference: Sequence[float | int], level: float = 0.95) -> tuple[float, float]:
     """Return the mean difference `values - reference` and the half width of its interval.
 
     A single value on either side (a contender that does not depend on the seed) is compared with every seed

@@ -130,9 +130,7 @@ def _tidy(svg: str, key: str, alternative: str) -> str:
     body = re.sub(r"<[^>]*>", lambda tag: _tidy_tag(tag.group(), key), body)
     body = re.sub(r"\s*\n\s*", "\n", body).strip()
     spoken = escape(clean(alternative))
-    return (
-        f'<svg viewBox="{box}" class="plot" role="img" stroke-linejoin="round" aria-label="{spoken}">{body}'
-    )
+    return f'<svg viewBox="{box}" class="plot" role="img" stroke-linejoin="round" aria-label="{spoken}">{body}'
 
 
 def _tidy_tag(tag: str, key: str) -> str:

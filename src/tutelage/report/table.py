@@ -125,9 +125,7 @@ def footnotes(report: Report) -> tuple[str, ...]:
     if len(report.seeds) > 1 and report.interval == "t over seeds":
         notes.append("A number without ± does not depend on the seed.")
     if report.reference:
-        notes.append(
-            f"Δ: paired difference to “{clean(report.reference)}”; * its 95 % interval excludes zero."
-        )
+        notes.append(f"Δ: paired difference to “{clean(report.reference)}”; * its 95 % interval excludes zero.")
     return tuple(notes)
 
 
@@ -220,9 +218,7 @@ def cost_text_columns(rows: Sequence[Row]) -> tuple[Column, ...]:
         values = [row.contender.cost.get(cost.key, math.nan) for row in rows]
         best = best_of(values, cost.higher_is_better)
         cells = tuple(cost.text(value) if math.isfinite(value) else MISSING for value in values)
-        result.append(
-            Column(cost.short, cells, frozenset(i for i, value in enumerate(values) if value == best))
-        )
+        result.append(Column(cost.short, cells, frozenset(i for i, value in enumerate(values) if value == best)))
     return tuple(result)
 
 
@@ -252,9 +248,7 @@ def _rich_table(columns: Sequence[Column], plain_text: bool) -> RichTable:
         justify = "left" if column.left else "right"
         table.add_column(Text(column.title), justify=justify, overflow="ellipsis", no_wrap=True)
     for i in range(len(columns[0].cells)):
-        table.add_row(
-            *(Text(column.cells[i], style="bold" if i in column.best else "") for column in columns)
-        )
+        table.add_row(*(Text(column.cells[i], style="bold" if i in column.best else "") for column in columns))
     return table
 
 
