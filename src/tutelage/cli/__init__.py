@@ -55,7 +55,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"tutelage {name}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"\ntutelage {name}: stopped; what was done is kept, the same command with --resume goes on", file=sys.stderr)
+        print(
+            f"\ntutelage {name}: stopped; what was done is kept, the same command with --resume goes on",
+            file=sys.stderr,
+        )
         return 130
     except BrokenPipeError:
         sys.stderr.close()

@@ -46,6 +46,7 @@ class Options:
         output: TEACHER=logits|log_probs|probs: what a teacher's numbers are, where they are not what they seem.
         key: column that says which row a stored prediction is about; row numbers unless given.
         allow_pickle: open .pkl and .joblib teachers, which may run any code while they are opened.
+        trust: a type that a .skops teacher may hold, when a message asks for it.
         fusion: how teachers are combined (mean, vote, confidence, stacking, ..., my.py:Mine); chosen on held-out rows
             unless given.
         soft: share of the soft loss; the task's default unless given.
@@ -80,6 +81,7 @@ class Options:
     output: Annotated[tuple[str, ...], Many] = ()
     key: str | None = None
     allow_pickle: bool = False
+    trust: Annotated[tuple[str, ...], Many] = ()
     fusion: str | None = None
     soft: float | None = None
     temperature: float | None = None
@@ -165,7 +167,11 @@ def _rows(options: Options) -> Rows:
 def _teacher(spec: str, options: Options, rows: Rows) -> Teacher:
     name, _, rest = spec.partition("=")
     path, name = (rest, name) if rest else (spec, _default_name(spec))
-    mapping = {k.partition(":")[2]: v for k, v in pairs(list(options.mapping), "--mapping") if k.partition(":")[0] == name}
+    mapping = {
+        k.partition(":")[2]: v
+        for k, v in pairs(list(options.mapping), "--mapping")
+        if k.partition(":")[0] == name
+    }
     reads = dict(pairs(list(options.reads), "--reads")).get(name)
     classes = dict(pairs(list(options.classes), "--classes")).get(name)
     output: Any = dict(pairs(list(options.output), "--output")).get(name)
@@ -181,12 +187,17 @@ def _teacher(spec: str, options: Options, rows: Rows) -> Teacher:
         output=output,
         key=options.key,
         allow_pickle=options.allow_pickle,
+        trusted=options.trust,
     )
 
 
 def raw_features(rows: Rows) -> tuple[str, ...]:
     """What a teacher reads unless told otherwise: the raw columns that the preparation uses, or the student's."""
-    if rows.preparation is None or set(rows.preparation.reads) - set(rows.columns) or "path" in rows.preparation.reads:
+    if (
+        rows.preparation is None
+        or set(rows.preparation.reads) - set(rows.columns)
+        or "path" in rows.preparation.reads
+    ):
         return rows.inputs
     return tuple(name for name in rows.columns if name in rows.preparation.reads)
 
@@ -218,7 +229,11 @@ def _rate(options: Options) -> Any:
         return Plateau(options.lr)
     if options.schedule == "constant":
         return Constant(options.lr)
-    return InverseTime(options.lr, 0.1) if options.schedule == "inverse_time" else Cosine(options.lr, warmup=0.05)
+    return (
+        InverseTime(options.lr, 0.1)
+        if options.schedule == "inverse_time"
+        else Cosine(options.lr, warmup=0.05)
+    )
 
 
 def _without_run(arguments: list[str]) -> list[str]:

@@ -22,9 +22,11 @@ def fusion_from(text: str) -> Fusion:
     """
     if ".py:" in text:
         found: Any = load_function(text)
-        return found() if inspect.isclass(found) else found
+        made: Any = found() if inspect.isclass(found) else found
+        return made
     name, _, rest = text.partition(":")
-    known = {c.name: c for c in vars(fusions).values() if inspect.isclass(c) and isinstance(getattr(c, "name", None), str)}
+    classes: list[Any] = [part for part in vars(fusions).values() if inspect.isclass(part)]
+    known = {str(part.name): part for part in classes if hasattr(part, "name")}
     made = known.get(name.replace("-", "_"))
     if made is None:
         raise InputError(f"fusion {name!r} is not known: {', '.join(sorted(known))}, or my_file.py:MyFusion")
@@ -44,9 +46,13 @@ def recipe_from(text: str) -> tuple[str, Callable[..., Any]]:
     if ".py" in text:
         path, _, name = text.rpartition(":") if ".py:" in text else (text, "", Path(text).stem)
         return name, load_function(f"{path}:{name}")
-    shipped = sorted(p.stem for p in Path(__file__).parent.parent.joinpath("recipes").glob("*.py") if p.stem[0] != "_")
+    shipped = sorted(
+        p.stem for p in Path(__file__).parent.parent.joinpath("recipes").glob("*.py") if p.stem[0] != "_"
+    )
     if text not in shipped:
-        raise InputError(f"recipe {text!r} is not known: {', '.join(shipped)}, or my_recipe.py:function, or a run.json")
+        raise InputError(
+            f"recipe {text!r} is not known: {', '.join(shipped)}, or my_recipe.py:function, or a run.json"
+        )
     module: ModuleType = importlib.import_module(f"..recipes.{text}", __package__)
     return text, getattr(module, text)
 

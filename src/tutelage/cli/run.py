@@ -50,7 +50,9 @@ def again(path: Path, rest: list[str]) -> None:
     record = read_record(folder)
     recipe = None if record is None else record.get("recipe")
     if not recipe:
-        raise InputError(f"{path} does not say how it was made: it was not made by tutelage run or tutelage distill")
+        raise InputError(
+            f"{path} does not say how it was made: it was not made by tutelage run or tutelage distill"
+        )
     if recipe["command"] == "distill":
         from .distill import distill
 
@@ -65,7 +67,11 @@ def again(path: Path, rest: list[str]) -> None:
 def _perform(
     what: str, name: str, function: Callable[..., Any], given: dict[str, Any], folder: Path, resume: bool
 ) -> None:
-    begin(folder, {"command": "run", "recipe": what, "arguments": json.loads(json.dumps(given, default=str))}, resume=resume)
+    begin(
+        folder,
+        {"command": "run", "recipe": what, "arguments": json.loads(json.dumps(given, default=str))},
+        resume=resume,
+    )
     ready = dict(given)
     hints = _hints(function)
     for key, value in given.items():
@@ -96,7 +102,9 @@ def _parsed(
             kind = str | None
         default = (defaults or {}).get(parameter.name, parameter.default)
         kept.append(parameter.replace(annotation=kind, default=default, kind=inspect.Parameter.KEYWORD_ONLY))
-    kept.append(inspect.Parameter("run", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Path | None))
+    kept.append(
+        inspect.Parameter("run", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Path | None)
+    )
 
     @functools.wraps(function)
     def shown(**values: Any) -> dict[str, Any]:

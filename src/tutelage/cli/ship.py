@@ -84,7 +84,14 @@ def export(arguments: list[str]) -> None:
         return run.task.metrics(answer, target, known)
 
     with torch.no_grad():
-        found = export_run(run, columns, options.out or run.folder / "export", to=options.to, int8=options.int8, measure=measure)
+        found = export_run(
+            run,
+            columns,
+            options.out or run.folder / "export",
+            to=options.to,
+            int8=options.int8,
+            measure=measure,
+        )
     _table(found, run.task.headline)
 
 

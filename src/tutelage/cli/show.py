@@ -33,7 +33,9 @@ class Bar:
         self.progress.update(self.task, description=f"{stage} {done}/{total}", completed=overall, left=text)
         if self.plain and stage != self.last:
             self.last = stage
-            print(f"[{clock(spent)}] {stage} {text and '(' + text + ')'}".rstrip(), file=sys.stderr, flush=True)
+            print(
+                f"[{clock(spent)}] {stage} {text and '(' + text + ')'}".rstrip(), file=sys.stderr, flush=True
+            )
 
 
 def clock(seconds: float) -> str:
@@ -41,14 +43,21 @@ def clock(seconds: float) -> str:
     whole = int(seconds)
     if whole < 60:
         return f"{whole}s"
-    return f"{whole // 60}m {whole % 60:02d}s" if whole < 3600 else f"{whole // 3600}h {whole // 60 % 60:02d}m"
+    return (
+        f"{whole // 60}m {whole % 60:02d}s" if whole < 3600 else f"{whole // 3600}h {whole // 60 % 60:02d}m"
+    )
 
 
 @contextmanager
 def progress() -> Generator[Listener]:
     """A listener that draws on the standard error stream."""
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TextColumn("{task.fields[left]}"))
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}"),
+    )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
         yield Bar(bars, plain=not console.is_terminal)
 

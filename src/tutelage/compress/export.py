@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -68,7 +70,9 @@ def export_run(
     if int8 and to != "onnx":
         raise InputError("--int8 is written as ONNX: use --to onnx --int8")
     inputs = {
-        name: torch.from_numpy(np.ascontiguousarray(column)).to(getattr(torch, run.record["student"]["dtypes"][name]))
+        name: torch.from_numpy(np.ascontiguousarray(column)).to(
+            getattr(torch, run.record["student"]["dtypes"][name])
+        )
         for name, column in run.prepared(columns).items()
     }
     if not len(next(iter(inputs.values()))):
@@ -81,7 +85,9 @@ def export_run(
         if path.resolve() != (run.folder / "student.pt2").resolve():
             shutil.copyfile(run.folder / "student.pt2", path)
         loaded = torch.export.load(path).module()
-        found.append(_compared(run, "pt2", path, lambda given: loaded(*given.values()), inputs, truth, measure))
+        found.append(
+            _compared(run, "pt2", path, lambda given: loaded(*given.values()), inputs, truth, measure)
+        )
         return found
     path = _write_onnx(run, inputs, folder / "student.onnx")
     found.append(_compared(run, "onnx", path, _onnx_asker(path), inputs, truth, measure))
@@ -147,10 +153,15 @@ def _write_onnx(run: Run, inputs: dict[str, torch.Tensor], path: Path) -> Path:
     require("onnxscript", extra="onnx", why="write an ONNX file")
     example = tuple(_part(inputs, 0, 2).values())
     rows = torch.export.Dim("rows", min=1, max=1 << 20)
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
-        program = torch.export.export(run.student, example, dynamic_shapes=_shapes(run.student, len(example), rows))
-        torch.onnx.export(program, path, input_names=list(inputs), output_names=["output"], dynamo=True, verbose=False)
+    with _quiet(), torch.no_grad():
+        program = torch.export.export(
+            run.student, example, dynamic_shapes=_shapes(run.student, len(example), rows)
+        )
+        written = torch.onnx.export(
+            program, input_names=list(inputs), output_names=["output"], dynamo=True, verbose=False
+        )
+        assert written is not None
+        written.save(path)
     return path
 
 
@@ -179,6 +190,19 @@ def _onnx_asker(path: Path) -> Asker:
     return ask
 
 
+@contextmanager
+def _quiet() -> Generator[None]:
+    """Exporters remark on much that is no fault of the student's; what matters is compared row by row anyway."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
 def _quantised(path: Path, target: Path) -> Path:
     """Weights as 8-bit integers, activations quantised on the fly."""
     onnx = require("onnx", extra="onnx", why="quantise an ONNX file")
@@ -187,8 +211,7 @@ def _quantised(path: Path, target: Path) -> Path:
     del model.graph.value_info[:]
     plain = target.with_suffix(".plain.onnx")
     onnx.save(model, str(plain))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _quiet():
         tool.quantize_dynamic(str(plain), str(target), weight_type=tool.QuantType.QInt8)
     plain.unlink()
     return target

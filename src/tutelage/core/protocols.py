@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -168,7 +168,7 @@ class Fusion(Protocol):
         name: as printed in tables.
         needs: subset of `NEEDS`; nothing else of the context is filled.
         invariants: subset of `INVARIANTS` that it satisfies; the others are shown to be violated.
-        gives: whether it returns `Weights` or a `Target`.
+        gives: `weights` or `target`: what it returns.
         source: citation key of the paper.
     """
 
@@ -179,7 +179,7 @@ class Fusion(Protocol):
     @property
     def invariants(self) -> frozenset[str]: ...
     @property
-    def gives(self) -> Literal["weights", "target"]: ...
+    def gives(self) -> str: ...
     @property
     def source(self) -> str: ...
 
@@ -264,14 +264,12 @@ class Task(Protocol):
         higher_is_better: direction of each metric.
     """
 
-    @property
-    def name(self) -> str: ...
+    name: ClassVar[str]
+    headline: ClassVar[str]
+    higher_is_better: ClassVar[Mapping[str, bool]]
+
     @property
     def space(self) -> Space: ...
-    @property
-    def headline(self) -> str: ...
-    @property
-    def higher_is_better(self) -> Mapping[str, bool]: ...
 
     def answer(self, student: nn.Module, batch: Batch) -> Any:
         """The only place that calls the student."""

@@ -51,7 +51,12 @@ def is_image_folder(path: Path) -> bool:
 
 
 def read_images(
-    path: Path | str, *, validation: Path | str | None = None, test: Path | str | None = None, size: int = 32, seed: int = 0
+    path: Path | str,
+    *,
+    validation: Path | str | None = None,
+    test: Path | str | None = None,
+    size: int = 32,
+    seed: int = 0,
 ) -> Images:
     """Rows from a folder with one folder of images per class.
 
@@ -121,7 +126,9 @@ def classes_of(folder: Path) -> tuple[str, ...]:
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder")
-    found = sorted((child.name for child in folder.iterdir() if child.is_dir() and image_files(child)), key=natural)
+    found = sorted(
+        (child.name for child in folder.iterdir() if child.is_dir() and image_files(child)), key=natural
+    )
     if len(found) < 2:
         raise InputError(f"{folder} needs at least two folders with images, one per class; found {found}")
     return tuple(found)
@@ -140,4 +147,8 @@ def _split(
     own = where["train"]
     shares = (0.0 if len(where["validation"]) else 0.15, 0.0 if len(where["test"]) else 0.15)
     train, held, tested = split(target[own], space, np.ones(len(own), dtype=bool), seed=seed, shares=shares)
-    return own[train], np.concatenate([own[held], where["validation"]]), np.concatenate([own[tested], where["test"]])
+    return (
+        own[train],
+        np.concatenate([own[held], where["validation"]]),
+        np.concatenate([own[tested], where["test"]]),
+    )

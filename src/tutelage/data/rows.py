@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..core import Batch, Classes, Columns, InputError, LeakageError, Space, Values
+from .prepare import fit_table
 
 
 class Preparation(Protocol):
@@ -35,6 +36,12 @@ class Sealed:
 
     def __len__(self) -> int:
         return len(self._row)
+
+    def check(self, size: int) -> np.ndarray:
+        """The row numbers, for checking that no other split shares them."""
+        if len(self._row) and (self._row.min() < 0 or self._row.max() >= size):
+            raise InputError(f"test names row {int(self._row.max())}, but the table has rows 0..{size - 1}")
+        return self._row
 
     def open(self, why: str) -> np.ndarray:
         """The row numbers, noted down together with the reason."""
@@ -82,11 +89,15 @@ class Rows:
             raise InputError(f"all columns need the same number of rows, got {sizes}")
         lost = [name for name in self.inputs if name not in self.columns]
         if lost or not self.inputs:
-            raise InputError(f"the student's columns {lost or '(none)'} are not in the table; there are {list(sizes)}")
+            raise InputError(
+                f"the student's columns {lost or '(none)'} are not in the table; there are {list(sizes)}"
+            )
         for name in self.inputs:
             column = self.columns[name]
             if column.dtype.kind not in "fiub":
-                raise InputError(f"student column {name!r} has type {column.dtype}: prepare it into numbers first")
+                raise InputError(
+                    f"student column {name!r} has type {column.dtype}: prepare it into numbers first"
+                )
             if column.dtype.kind == "f" and not np.isfinite(column).all():
                 bad = np.flatnonzero(~np.isfinite(column.reshape(len(column), -1)).all(1))
                 raise InputError(
@@ -106,8 +117,8 @@ class Rows:
     @property
     def labelled_train(self) -> np.ndarray:
         """Training row numbers with a label."""
-        known = self.labelled if self.labelled.ndim == 1 else self.labelled.any(1)
-        return self.train[known[self.train]]
+        known = self.labelled.reshape(len(self), -1).any(axis=1)
+        return self.train[np.asarray(known)[self.train]]
 
     def batch(self, row: np.ndarray, *, inputs: bool = True, truth: bool = False) -> Batch:
         """These rows as one batch.
@@ -151,7 +162,9 @@ class Rows:
     @cached_property
     def _tensors(self) -> dict[str, Tensor]:
         found = {name: _tensor(self.columns[name]) for name in self.inputs}
-        weight = np.ones(len(self), dtype=np.float32) if self.weight is None else self.weight.astype(np.float32)
+        weight = (
+            np.ones(len(self), dtype=np.float32) if self.weight is None else self.weight.astype(np.float32)
+        )
         found["/weight"] = torch.from_numpy(weight)
         found["/target"] = torch.from_numpy(np.ascontiguousarray(self.target))
         found["/labelled"] = torch.from_numpy(np.ascontiguousarray(self.labelled))
@@ -172,6 +185,7 @@ def rows_of(
     test: np.ndarray | None = None,
     labelled: np.ndarray | None = None,
     weight: np.ndarray | None = None,
+    prepare: bool = False,
     seed: int = 0,
 ) -> Rows:
     """Rows from arrays.
@@ -188,6 +202,8 @@ def rows_of(
         labelled: bool [N]: rows whose label training may use; all unless given. Missing class labels
             (None, NaN, "") are not labelled.
         weight: trust per row.
+        prepare: give the student one matrix `features`, filled, scaled and coded by a `TablePreparation` that is
+            fitted on the training rows and saved with a run; columns [N] of numbers or words.
         seed: of the split 70/15/15, stratified by class, when none is given.
     """
     table = dict(columns) if isinstance(columns, Mapping) else {"features": np.asarray(columns)}
@@ -196,6 +212,11 @@ def rows_of(
         if validation is not None or test is not None:
             raise InputError("give train, validation and test rows together, or none of them")
         train, validation, test = split(coded, found, known, seed=seed)
+    preparation = None
+    if prepare:
+        features = {name: np.asarray(table[name]) for name in inputs or table}
+        preparation = fit_table(features, np.asarray(train))
+        table, inputs = table | preparation.apply(features), (preparation.output,)
     if inputs is None:
         inputs = tuple(name for name, column in table.items() if np.asarray(column).dtype.kind in "fiub")
     shown = known
@@ -212,7 +233,8 @@ def rows_of(
         none if validation is None else np.asarray(validation, dtype=np.int64),
         Sealed(none if test is None else np.asarray(test, dtype=np.int64)),
         weight,
-        known=known,
+        preparation,
+        known,
     )
 
 
@@ -226,7 +248,7 @@ def _tensor(column: np.ndarray) -> Tensor:
 
 
 def _check_splits(size: int, train: np.ndarray, validation: np.ndarray, test: Sealed) -> None:
-    parts = {"train": train, "validation": validation, "test": test._row}
+    parts = {"train": train, "validation": validation, "test": test.check(size)}
     for name, part in parts.items():
         if len(part) and (part.min() < 0 or part.max() >= size):
             raise InputError(f"{name} names row {int(part.max())}, but the table has rows 0..{size - 1}")
@@ -236,7 +258,9 @@ def _check_splits(size: int, train: np.ndarray, validation: np.ndarray, test: Se
     for one, other in pairs:
         shared = np.intersect1d(parts[one], parts[other])
         if len(shared):
-            raise LeakageError(f"{len(shared)} rows are both {one} and {other} rows (first {shared[:5].tolist()})")
+            raise LeakageError(
+                f"{len(shared)} rows are both {one} and {other} rows (first {shared[:5].tolist()})"
+            )
     if not len(train):
         raise InputError("there are no training rows")
 
@@ -288,7 +312,12 @@ def class_name(value: Any) -> str | None:
 
 
 def split(
-    target: np.ndarray, space: Space, known: np.ndarray, *, seed: int = 0, shares: tuple[float, float] = (0.15, 0.15)
+    target: np.ndarray,
+    space: Space,
+    known: np.ndarray,
+    *,
+    seed: int = 0,
+    shares: tuple[float, float] = (0.15, 0.15),
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Train, validation and test row numbers: stratified by class, random otherwise.
 

@@ -14,6 +14,31 @@ from ..core import InputError, require
 from .features import GENERIC
 from .threads import current_budget
 
+ORDINARY = (
+    "collections.OrderedDict",
+    "sklearn._loss.link.Interval",
+    "sklearn._loss.link.LogitLink",
+    "sklearn._loss.link.MultinomialLogit",
+    "sklearn._loss.loss.HalfBinomialLoss",
+    "sklearn._loss.loss.HalfMultinomialLoss",
+    "sklearn._loss.loss.HalfSquaredError",
+    "sklearn._loss._loss.CyHalfBinomialLoss",
+    "sklearn._loss._loss.CyHalfMultinomialLoss",
+    "sklearn._loss._loss.CyHalfSquaredError",
+    "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.neighbors._ball_tree.BallTree",
+    "sklearn.neighbors._kd_tree.KDTree",
+    "sklearn.tree._tree.Tree",
+    "lightgbm.basic.Booster",
+    "lightgbm.sklearn.LGBMClassifier",
+    "lightgbm.sklearn.LGBMRegressor",
+    "xgboost.core.Booster",
+    "xgboost.sklearn.XGBClassifier",
+    "xgboost.sklearn.XGBRegressor",
+)
+"""Parts of ordinary forests, boosted trees and neighbours, which hold arrays and run no code of the file's."""
+
 
 def load_estimator(path: str | Path, *, allow_pickle: bool = False, trusted: Sequence[str] = ()) -> Any:
     """A fitted estimator out of a file.
@@ -21,7 +46,7 @@ def load_estimator(path: str | Path, *, allow_pickle: bool = False, trusted: Seq
     Args:
         path: .skops, .joblib, .pkl, or .txt as LightGBM writes it.
         allow_pickle: open pickles, which may run any code while they are opened.
-        trusted: types that a .skops file may hold besides those that skops knows to be harmless.
+        trusted: types that a .skops file may hold besides `ORDINARY` and those that skops knows to be harmless.
 
     Raises:
         InputError: a pickle without `allow_pickle`, types nobody trusted, or an unreadable file.
@@ -55,16 +80,18 @@ def load_estimator(path: str | Path, *, allow_pickle: bool = False, trusted: Seq
 def _skops(path: Path, trusted: Sequence[str]) -> Any:
     skops = require("skops.io", extra="sklearn", why=f"open {path.name}")
     try:
-        unknown = [kind for kind in skops.get_untrusted_types(file=path) if kind not in trusted]
+        known = {*ORDINARY, *trusted}
+        unknown = [kind for kind in skops.get_untrusted_types(file=path) if kind not in known]
     except Exception as error:
         raise InputError(
             f"{path} cannot be opened as a skops file: {type(error).__name__}: {error}"
         ) from error
     if unknown:
         raise InputError(
-            f"{path} holds types that nobody has trusted: {unknown}. Look at them, then name them in trusted="
+            f"{path} holds types that nobody has trusted: {unknown}. Look at them, then name them: trusted=[...], "
+            "or --trust TYPE on the command line"
         )
-    return skops.load(path, trusted=list(trusted))
+    return skops.load(path, trusted=sorted(known))
 
 
 @final

@@ -34,7 +34,7 @@ from . import calibration as calibrating
 from .calibration import AsIs, Calibration
 from .objective import Loss, Objective, Part, assemble, reduce
 from .planner import Plan, choose
-from .statistics import Means, Mixture, against_target, against_teachers
+from .statistics import against_target, against_teachers, Means, Mixture, TermPart
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,9 @@ class Distillation:
     @property
     def trainable(self) -> nn.ModuleDict:
         """Parts that learn beside the student (adapters, gates), by name; never a teacher."""
-        parts = {part.name: part for part in (self.fusion, *self.objective.terms) if isinstance(part, nn.Module)}
+        parts = {
+            part.name: part for part in (self.fusion, *self.objective.terms) if isinstance(part, nn.Module)
+        }
         return nn.ModuleDict(parts)
 
     def attach(self, student: nn.Module) -> nn.ModuleDict:
@@ -113,7 +115,9 @@ class Distillation:
     def check_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
         """Raises InputError when a trainable part is missing from the optimiser."""
         known = {id(p) for group in optimizer.param_groups for p in group["params"]}
-        lost = [name for name, p in self.trainable.named_parameters() if p.requires_grad and id(p) not in known]
+        lost = [
+            name for name, p in self.trainable.named_parameters() if p.requires_grad and id(p) not in known
+        ]
         if lost:
             raise InputError(
                 f"the optimiser does not know {lost}, which would never learn: optimise the parameters of "
@@ -140,7 +144,11 @@ class Distillation:
         return replace(result, values=result.values.detach()) if isinstance(result, Weights) else result
 
     def loss(
-        self, student: nn.Module, batch: Batch, at: Step | None = None, counts: Mapping[str, Tensor] | None = None
+        self,
+        student: nn.Module,
+        batch: Batch,
+        at: Step | None = None,
+        counts: Mapping[str, Tensor] | None = None,
     ) -> Loss:
         """The loss of a batch.
 
@@ -218,12 +226,14 @@ class Distillation:
         )
         temperatures = self.objective.temperatures(at)
         fused = {t: self.fuse(signals, replace(context, temperature=t)) for t in set(temperatures)}
-        parts = [
-            against_target(term, fused[t], t, context)
-            if isinstance(fused[t], Target)
-            else against_teachers(term, signals, fused[t].values, t, context, self.objective.coverage)
-            for term, t in zip(self.objective.terms, temperatures, strict=True)
-        ]
+        parts: list[TermPart] = []
+        for term, t in zip(self.objective.terms, temperatures, strict=True):
+            decided = fused[t]
+            if isinstance(decided, Target):
+                parts.append(against_target(term, decided, t, context))
+            else:
+                policy = self.objective.coverage
+                parts.append(against_teachers(term, signals, decided.values, t, context, policy))
         first = fused[temperatures[0]]
         acted = signals.valid.any(0) if first.acted is None else first.acted
         weights = first.values if isinstance(first, Weights) else None
@@ -253,7 +263,9 @@ class Distillation:
         own = torch.zeros_like(hard) if taught is None else taught.to(hard) * share
         plain = reduce(hard, batch.weight, batch.labelled)
         parts = {"hard": Part(reduce(hard * (1.0 - own), batch.weight, batch.labelled).total, plain.count)}
-        strength = {t.name: weight for t, weight in zip(self.objective.terms, self.objective.weights, strict=True)}
+        strength = {
+            t.name: weight for t, weight in zip(self.objective.terms, self.objective.weights, strict=True)
+        }
         for name, items in losses.items():
             assert taught is not None
             parts[name] = reduce(items, batch.weight, taught, share * strength[name])

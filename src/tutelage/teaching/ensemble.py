@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..core import Classes, Columns, Context, Fusion, KnowsRows, Labels, Signals, Space, Target, Teacher, Values, Weights
+from ..core import (
+    Classes,
+    Columns,
+    Context,
+    Fusion,
+    KnowsRows,
+    Labels,
+    Signals,
+    Space,
+    Target,
+    Teacher,
+    Values,
+    Weights,
+)
 from ..ops.mixing import mixed, moments
 from ..store.fingerprint import digest
 from . import calibration as calibrating
@@ -58,10 +70,13 @@ class Ensemble:
         known = [part for part in parts if part is not None]
         return sum(known) if len(known) == len(parts) else None
 
-    @cached_property
+    @property
     def fingerprint(self) -> Mapping[str, str]:
         """Fingerprints of the members, the fusion, and the calibrations."""
-        members = {f"teacher:{t.name}": digest(*sorted(f"{k}={v}" for k, v in t.fingerprint.items())) for t in self.teachers}
+        members = {
+            f"teacher:{t.name}": digest(*sorted(f"{k}={v}" for k, v in t.fingerprint.items()))
+            for t in self.teachers
+        }
         return members | {
             "fusion": digest(repr(self.fusion)),
             "calibration": digest(*[repr(c.to_json()) for c in self.calibrations]),
@@ -73,7 +88,10 @@ class Ensemble:
 
     def answer_rows(self, columns: Columns, row: np.ndarray) -> Any:
         """The fused answer about these row numbers; members that know rows are told them."""
-        answers = [t.answer_rows(columns, row) if isinstance(t, KnowsRows) else t.answer(columns) for t in self.teachers]
+        answers = [
+            t.answer_rows(columns, row) if isinstance(t, KnowsRows) else t.answer(columns)
+            for t in self.teachers
+        ]
         return self._fused(answers)
 
     def _fused(self, answers: list[Any]) -> Any:
@@ -92,7 +110,9 @@ def answer_of(result: Weights | Target, stacked: Any) -> Any:
     weights, valid = result.values, stacked.valid.any(0)
     known = stacked.coverage.any(0)
     if isinstance(stacked, Classes):
-        return Classes.from_probs(_renormalised(mixed(stacked.probs(), weights), valid), valid=valid, coverage=known)
+        return Classes.from_probs(
+            _renormalised(mixed(stacked.probs(), weights), valid), valid=valid, coverage=known
+        )
     if isinstance(stacked, Labels):
         return Labels.from_probs(mixed(stacked.probs(), weights), valid=valid, coverage=known)
     if stacked.scale is None:
@@ -103,4 +123,6 @@ def answer_of(result: Weights | Target, stacked: Any) -> Any:
 
 def _renormalised(probs: Tensor, valid: Tensor) -> Tensor:
     total = probs.sum(-1, keepdim=True)
-    return torch.where(valid.unsqueeze(-1) & (total > 0), probs / total.clamp_min(1e-30), torch.full_like(probs, 1.0))
+    return torch.where(
+        valid.unsqueeze(-1) & (total > 0), probs / total.clamp_min(1e-30), torch.full_like(probs, 1.0)
+    )

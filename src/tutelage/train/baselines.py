@@ -46,7 +46,9 @@ def _per_label(rows: Rows, seed: int) -> Teacher:
     from sklearn.preprocessing import StandardScaler
 
     return _fitted(
-        rows, seed, lambda: make_pipeline(StandardScaler(), MultiOutputClassifier(LogisticRegression(max_iter=2000)))
+        rows,
+        seed,
+        lambda: make_pipeline(StandardScaler(), MultiOutputClassifier(LogisticRegression(max_iter=2000))),
     )
 
 

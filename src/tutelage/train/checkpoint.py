@@ -47,7 +47,11 @@ def load(folder: Path) -> dict[str, Any] | None:
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise StoreError(f"checkpoint {path} is damaged ({error}): delete it to start this training again") from error
+        raise StoreError(
+            f"checkpoint {path} is damaged ({error}): delete it to start this training again"
+        ) from error
     if state.get("version") != VERSION:
-        raise StoreError(f"checkpoint {path} has version {state.get('version')}, this tutelage reads {VERSION}")
+        raise StoreError(
+            f"checkpoint {path} has version {state.get('version')}, this tutelage reads {VERSION}"
+        )
     return state

@@ -112,4 +112,3 @@ def _folds(target: Tensor, count: int) -> np.ndarray:
     fold = np.empty(count, dtype=np.int64)
     fold[order] = np.arange(count) % FOLDS
     return fold
-

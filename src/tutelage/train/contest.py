@@ -14,14 +14,13 @@ from ..core import Fusion, InputError, Teacher
 from ..data import Rows
 from ..report import Report
 from ..store import Store
-from .evaluate import task_of
 from ..teachers import aligned
 from ..teaching import Objective
+from .evaluate import task_of
 from .run import keep
 from .settings import Training
 from .summary import summarise
 from .trial import Trial
-
 
 MOST_STUDENTS = 5
 """Students trained per seed, for the estimate of the time left."""
@@ -77,7 +76,9 @@ class Contest:
         if not self.seeds or len(set(self.seeds)) != len(self.seeds):
             raise InputError(f"distill needs different seeds, got {list(self.seeds)}")
         if not len(rows.test):
-            raise InputError("there are no test rows, so nothing could be shown: give test=, or let rows_of split")
+            raise InputError(
+                "there are no test rows, so nothing could be shown: give test=, or let rows_of split"
+            )
         found = self.teachers(seed, rows) if callable(self.teachers) else self.teachers
         teachers = tuple(aligned(teacher, rows.space) for teacher in found)
         names = [teacher.name for teacher in teachers]
@@ -89,7 +90,16 @@ class Contest:
             place = place / f"seed-{seed}"
         task = task_of(rows)
         trial = Trial(
-            seed, rows, task, teachers, Store(place), folder, self.student, self.training, self.fusion, self.tell
+            seed,
+            rows,
+            task,
+            teachers,
+            Store(place),
+            folder,
+            self.student,
+            self.training,
+            self.fusion,
+            self.tell,
         )
         self.trials.append(trial)
         return trial

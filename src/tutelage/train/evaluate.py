@@ -27,7 +27,12 @@ def task_of(rows: Rows) -> Task:
 
 
 def answers(
-    student: nn.Module, rows: Rows, row: np.ndarray, task: Task, device: torch.device | str = "cpu", size: int = 1024
+    student: nn.Module,
+    rows: Rows,
+    row: np.ndarray,
+    task: Task,
+    device: torch.device | str = "cpu",
+    size: int = 1024,
 ) -> tuple[Any, Batch]:
     """The student's answers about these rows, on the CPU, and the rows as one batch without inputs.
 
@@ -106,7 +111,9 @@ def teacher_cost(teacher: Teacher, rows: Rows, row: np.ndarray) -> Cost:
     """Cost of a teacher, its own transform included."""
     size = min(len(row), 1024)
     return cost(
-        lambda: ask_one(teacher, rows.columns, row[:1]), lambda: ask_one(teacher, rows.columns, row[:size]), size
+        lambda: ask_one(teacher, rows.columns, row[:1]),
+        lambda: ask_one(teacher, rows.columns, row[:size]),
+        size,
     )
 
 
@@ -133,7 +140,9 @@ def performance(model: nn.Module | Teacher, rows: Rows, task: Task, row: np.ndar
     if isinstance(model, nn.Module):
         device = next((p.device for p in model.parameters()), torch.device("cpu"))
         answer, _ = answers(model, rows, row, task, device)
-        return Performance(quality(task, answer, batch), student_cost(model, rows, row, device), parameters(model), answer)
+        return Performance(
+            quality(task, answer, batch), student_cost(model, rows, row, device), parameters(model), answer
+        )
     answer = AsIs().apply(teacher_answers(model, rows, row))
     return Performance(quality(task, answer, batch), teacher_cost(model, rows, row), model.parameters, answer)
 

@@ -157,7 +157,9 @@ def _fit(
         if progress is not None:
             progress(record, training.epochs)
         if training.patience is not None and state.stale >= training.patience:
-            stopped = f"no better {training.watch} for {training.patience} epochs, best at epoch {state.best_epoch}"
+            stopped = (
+                f"no better {training.watch} for {training.patience} epochs, best at epoch {state.best_epoch}"
+            )
             break
     watchers.close()
     _release(student, {}, 0)
@@ -205,7 +207,9 @@ def _epoch(
         state.step += 1
     values = {name: float(value) / per_epoch for name, value in sums.items()}
     if not all(math.isfinite(value) for value in values.values()):
-        raise InputError(f"the loss became NaN or infinite in epoch {state.epoch + 1}: {values}; lower the learning rate")
+        raise InputError(
+            f"the loss became NaN or infinite in epoch {state.epoch + 1}: {values}; lower the learning rate"
+        )
     state.epoch += 1
     weights = (torch.stack(trust).sum(0) / torch.stack(seen).sum().clamp_min(1)).tolist() if trust else []
     share = float(torch.stack(acted).mean()) if acted else 0.0
@@ -253,7 +257,9 @@ def _remember(state: _State, record: Epoch, student: nn.Module, training: Traini
     better = record.watched < state.best - 1e-6
     if better or not state.kept:
         state.best, state.best_epoch, state.stale = record.watched, record.epoch, 0
-        state.kept = copy.deepcopy({name: value.detach().cpu() for name, value in student.state_dict().items()})
+        state.kept = copy.deepcopy(
+            {name: value.detach().cpu() for name, value in student.state_dict().items()}
+        )
     else:
         state.stale += 1
     rate = training.rate()
@@ -276,13 +282,17 @@ def _release(student: nn.Module, release: dict[str, int], epoch: int) -> None:
     names = [name for name, _ in student.named_parameters()]
     for prefix in release:
         if not any(name.startswith(prefix) for name in names):
-            raise InputError(f"release names {prefix!r}, but no parameter starts with it; there are {names[:8]}")
+            raise InputError(
+                f"release names {prefix!r}, but no parameter starts with it; there are {names[:8]}"
+            )
     for name, parameter in student.named_parameters():
         until = max((at for prefix, at in release.items() if name.startswith(prefix)), default=0)
         parameter.requires_grad_(epoch >= until)
 
 
-def _renewed(distillation: Distillation, student: nn.Module, rows: Rows, device: torch.device) -> Distillation:
+def _renewed(
+    distillation: Distillation, student: nn.Module, rows: Rows, device: torch.device
+) -> Distillation:
     """A fusion that follows what the student has learnt looks at it once per epoch."""
     if not isinstance(distillation.fusion, Renewable) or distillation.heldout is None:
         return distillation
@@ -331,4 +341,3 @@ def _resume(training: Training, state: _State, module: nn.Module, optimizer: tor
     torch.set_rng_state(found["random"])
     for name, value in found["state"].items():
         setattr(state, name, [Epoch(**e) for e in value] if name == "history" else value)
-

@@ -71,7 +71,7 @@ class OutOfFold:
     def fingerprint(self) -> Mapping[str, str]:
         """Fingerprints of the models and the fold map."""
         parts = [f"{k}={v}" for model in self.models for k, v in sorted(model.fingerprint.items())]
-        return {"models": digest(*parts), "folds": digest(self.fold)}
+        return {"models": digest(*parts), "folds": digest(self.fold.tobytes())}
 
     def answer(self, columns: Columns) -> Any:
         """The mean of the fold models, for rows that none was fitted on."""
@@ -190,7 +190,12 @@ class Variant:
 
 
 def variants(
-    make: Callable[[], Any] | Sequence[Callable[[], Any]], n: int, vary: Sequence[str], seed: int, training: Training
+    make: Callable[[], Any] | Sequence[Callable[[], Any]],
+    n: int,
+    vary: Sequence[str],
+    seed: int,
+    training: Training,
+    name: str = "model",
 ) -> list[Variant]:
     """The n models that `train_models` trains.
 
@@ -212,7 +217,8 @@ def variants(
         lr = 0.05 if optimiser == "sgd" and training.optimiser != "sgd" else training.lr
         own = replace(training, seed=seed + number, optimiser=optimiser, lr=lr)
         maker = makers[number % len(makers)]
-        found.append(Variant(f"model_{number}", maker, seed + number, own, "data" in vary))
+        called = name if n == 1 else f"{name}_{number}"
+        found.append(Variant(called, maker, seed + number, own, "data" in vary))
     return found
 
 
@@ -221,7 +227,13 @@ def fitted_out_of_fold(one: Variant, rows: Rows, row: np.ndarray, task: Task, co
     fold = folds(rows, row, count, one.seed)
     models = tuple(
         fit_teacher(
-            one.make, rows, row[fold != held], task, name=f"{one.name}/{held}", seed=one.seed, training=one.training
+            one.make,
+            rows,
+            row[fold != held],
+            task,
+            name=f"{one.name}/{held}",
+            seed=one.seed,
+            training=one.training,
         )
         for held in range(count)
     )

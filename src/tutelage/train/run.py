@@ -1,12 +1,12 @@
 """A run on disk: what one ships, and what one needs to repeat it.
 
-    run.json             what was asked, versions, seeds, splits, teachers, plan; replayable
-    student.pt2          the student as a torch.export program; no code of ours or yours is needed to load it
-    student.safetensors  its parameters
-    report.json          the record; report.html the page; README.md the model card; citations.bib
-    store/               signals of the teachers
-    check.npz            some raw test rows, for checking exported files
-    checkpoints/         one per student, for resuming
+run.json             what was asked, versions, seeds, splits, teachers, plan; replayable
+student.pt2          the student as a torch.export program; no code of ours or yours is needed to load it
+student.safetensors  its parameters
+report.json          the record; report.html the page; README.md the model card; citations.bib
+store/               signals of the teachers
+check.npz            some raw test rows, for checking exported files
+checkpoints/         one per student, for resuming
 """
 
 from __future__ import annotations
@@ -101,14 +101,16 @@ class Run:
         try:
             return torch.export.load(path).module()
         except Exception as error:
-            raise StoreError(f"{path} cannot be loaded ({error}): the run is damaged or was not finished") from error
+            raise StoreError(
+                f"{path} cannot be loaded ({error}): the run is damaged or was not finished"
+            ) from error
 
     @cached_property
     def report(self) -> Report:
         """The record of the run."""
         return Report.load(self.folder / "report.json")
 
-    @cached_property
+    @property
     def fingerprint(self) -> Mapping[str, str]:
         """Bytes of the student and the preparation."""
         return {
@@ -133,7 +135,9 @@ class Run:
 
     def answer(self, columns: Columns) -> Any:
         """The student's answers about raw columns of some rows."""
-        inputs = {name: torch.from_numpy(np.ascontiguousarray(c)) for name, c in self.prepared(columns).items()}
+        inputs = {
+            name: torch.from_numpy(np.ascontiguousarray(c)) for name, c in self.prepared(columns).items()
+        }
         size = len(next(iter(inputs.values())))
         dtypes = self.record["student"]["dtypes"]
         parts: list[Any] = []
@@ -171,7 +175,9 @@ def load(folder: Path | str) -> Run:
     if record is None:
         raise InputError(f"{folder} is no run: it has no run.json")
     if record.get("status") != "finished":
-        raise InputError(f"the run in {folder} was not finished: repeat its command with --resume, {record.get('recipe')}")
+        raise InputError(
+            f"the run in {folder} was not finished: repeat its command with --resume, {record.get('recipe')}"
+        )
     return Run(folder, record)
 
 
@@ -197,11 +203,17 @@ def begin(folder: Path, recipe: Mapping[str, Any], *, resume: bool) -> None:
     """
     found = read_record(folder)
     if found is not None and not resume:
-        raise InputError(f"{folder} holds a run already ({found.get('status')}): say --resume to continue it, or --run elsewhere")
+        raise InputError(
+            f"{folder} holds a run already ({found.get('status')}): say --resume to continue it, or --run elsewhere"
+        )
     if found is not None and found.get("recipe") != dict(recipe):
-        raise InputError(f"{folder} holds another run, {found.get('recipe')}: it cannot be continued with {dict(recipe)}")
+        raise InputError(
+            f"{folder} holds another run, {found.get('recipe')}: it cannot be continued with {dict(recipe)}"
+        )
     folder.mkdir(parents=True, exist_ok=True)
-    write_record(folder, {"format": FORMAT, "status": "running", "version": __version__, "recipe": dict(recipe)})
+    write_record(
+        folder, {"format": FORMAT, "status": "running", "version": __version__, "recipe": dict(recipe)}
+    )
 
 
 def keep(contest: Contest, report: Report, folder: Path) -> None:
@@ -234,16 +246,22 @@ def keep(contest: Contest, report: Report, folder: Path) -> None:
         "inputs": list(first.rows.inputs),
         "preparation": None if preparation is None else preparation.to_json(),
         "plan": report.plan,
-        "plans": {result.name: str(result.target.plan) for result in first.results if result.target is not None},
+        "plans": {
+            result.name: str(result.target.plan) for result in first.results if result.target is not None
+        },
         "fusion": {"name": first.fusion.name, "why": first.why, "parameters": repr(chosen.target.fusion)},
         "objective": repr(chosen.target.objective),
-        "calibrations": {n: c.to_json() for n, c in zip(chosen.target.names, chosen.target.calibrations, strict=True)},
+        "calibrations": {
+            n: c.to_json() for n, c in zip(chosen.target.names, chosen.target.calibrations, strict=True)
+        },
         "teachers": {t.name: dict(t.fingerprint) for t in first.teachers},
-        "splits": {name: digest(part) for name, part in _splits(first.rows).items()} | dict(report.splits),
+        "splits": {name: digest(part.tobytes()) for name, part in _splits(first.rows).items()} | dict(report.splits),
         "test_openings": first.rows.test.openings,
         "student": {
             "parameters": sum(p.numel() for p in student.parameters()),
-            "dtypes": {name: str(column.dtype).removeprefix("torch.") for name, column in example.inputs.items()},
+            "dtypes": {
+                name: str(column.dtype).removeprefix("torch.") for name, column in example.inputs.items()
+            },
         },
         "remarks": list(remarks),
     }
@@ -284,7 +302,9 @@ def _save_check(rows: Any, path: Path) -> None:
     reads = rows.inputs if rows.preparation is None else rows.preparation.reads
     columns = {name: rows.columns[name][row] for name in reads}
     plain = {
-        name: np.array(["" if value is None else str(value) for value in column.tolist()]) if column.dtype == object else column
+        name: np.array(["" if value is None else str(value) for value in column.tolist()])
+        if column.dtype == object
+        else column
         for name, column in columns.items()
     }
     batch = rows.batch(row, inputs=False, truth=True)
@@ -306,5 +326,3 @@ def _splits(rows: Any) -> dict[str, np.ndarray]:
         "labelled_rows": rows.labelled_train,
         "test_rows": rows.test.open("fingerprint of the split"),
     }
-
-

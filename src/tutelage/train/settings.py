@@ -12,7 +12,6 @@ from torch import nn
 from ..core import InputError
 from ..ops.schedules import Constant, Cosine, Schedule
 
-
 SMALL = 200_000
 """Students with fewer parameters are trained and measured on one thread."""
 
@@ -76,7 +75,9 @@ class Training:
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 1:
-            raise InputError(f"epochs and batch_size must be at least 1, got {self.epochs} and {self.batch_size}")
+            raise InputError(
+                f"epochs and batch_size must be at least 1, got {self.epochs} and {self.batch_size}"
+            )
         if self.decay and self.optimiser != "adamw" and self.decay != Training.decay:
             raise InputError(
                 f"decay={self.decay} is decoupled weight decay, which {self.optimiser} does not have: use adamw, or "
@@ -131,4 +132,3 @@ def autocast(precision: str, device: torch.device) -> torch.autocast:
     pays = device.type == "cuda" and torch.cuda.is_bf16_supported()
     wanted = precision == "bf16" or (precision == "auto" and pays)
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=wanted)
-

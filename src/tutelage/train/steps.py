@@ -11,10 +11,10 @@ from torch import nn
 
 from ..core import Fusion, SignalSource, Task, Teacher
 from ..data import Rows
-from ..teaching.compared import Differences, differences
 from ..report import Report
 from ..store import Store, StoredSignals
 from ..teaching import Distillation, Objective
+from ..teaching.compared import Differences, differences
 from ..teaching.heldout import calibrated, learn
 from ..teaching.teach import TeachProgress, teach
 from .baselines import linear
@@ -34,6 +34,7 @@ def train_models(
     n: int = 3,
     vary: Sequence[str] = ("seed",),
     *,
+    name: str = "model",
     row: np.ndarray | None = None,
     folds: int = 5,
     training: Training | None = None,
@@ -47,6 +48,7 @@ def train_models(
         n: number of teachers.
         vary: what differs besides the seed: `optimiser` (AdamW, SGD, Adam in turn), `architecture` (the
             makers in turn), `data` (each gets its own bootstrap sample).
+        name: of the teacher; of several, NAME_0, NAME_1, ...
         row: rows to fit on; the labelled training rows unless given.
         folds: number of folds; 1 fits once, and the teacher declares these rows as seen.
         training: settings for nn.Modules.
@@ -55,12 +57,14 @@ def train_models(
     task = task_of(rows)
     chosen = rows.labelled_train if row is None else np.asarray(row)
     found: list[Teacher] = []
-    for one in variants(make, n, vary, seed, training or Training()):
+    for one in variants(make, n, vary, seed, training or Training(), name):
         sample = one.sample(chosen)
         if folds > 1:
             found.append(fitted_out_of_fold(one, rows, sample, task, folds))
         else:
-            found.append(fit_teacher(one.make, rows, sample, task, name=one.name, seed=one.seed, training=one.training))
+            found.append(
+                fit_teacher(one.make, rows, sample, task, name=one.name, seed=one.seed, training=one.training)
+            )
     return tuple(found)
 
 
@@ -138,14 +142,20 @@ def distill(
     progress: Progress | None = None,
 ) -> Report:
     """From many teachers to one student, with the evidence; see `Contest` for the arguments."""
-    contest = Contest(student, rows, teachers, fusion, objective, training or Training(), seeds, title, progress, run)
+    contest = Contest(
+        student, rows, teachers, fusion, objective, training or Training(), seeds, title, progress, run
+    )
     for seed in seeds:
         trial = contest.start(seed)
         signals = generate_predictions(trial.teachers, trial.rows, trial.store, progress=trial.told)
         trial.taught(signals, calculate_differences(signals, trial.rows))
         for entry in trial.entries():
-            target = generate_distillation_targets(entry.source, entry.rows, entry.fusion, objective, trial.heldout)
-            fitted = optimize_model(trial.student(), target, entry.rows, trial.training(entry), trial.learning(entry))
+            target = generate_distillation_targets(
+                entry.source, entry.rows, entry.fusion, objective, trial.heldout
+            )
+            fitted = optimize_model(
+                trial.student(), target, entry.rows, trial.training(entry), trial.learning(entry)
+            )
             trial.record(entry, target, fitted, evaluate_performance(fitted.student, trial.rows))
         trial.measure(evaluate_performance, linear(trial.rows) if baselines is None else baselines)
     return contest.report()

@@ -106,7 +106,11 @@ def _contender(name: str, trials: Sequence[Trial]) -> Contender:
             cost["steps_to_95"] = float(np.median([f.steps_to(0.95, head, higher) for f in fitted]))
         note = _note(name, trials)
     if len(results) != len(trials):
-        note = f"{note}; in {len(results)} of {len(trials)} seeds" if note else f"in {len(results)} of {len(trials)} seeds"
+        note = (
+            f"{note}; in {len(results)} of {len(trials)} seeds"
+            if note
+            else f"in {len(results)} of {len(trials)} seeds"
+        )
         metrics = {key: (values[0],) for key, values in metrics.items()}
     return Contender(name, last.role, metrics, cost, note)
 
@@ -156,7 +160,9 @@ def _cards(trial: Trial) -> tuple[TeacherCard, ...]:
         silent = 1.0 - float(answer.valid.float().mean())
         print_of = digest(*sorted(f"{k}={v}" for k, v in teacher.fingerprint.items()))[:12]
         covers = () if len(known) == len(trial.rows.space.names) else known
-        cards.append(TeacherCard(teacher.name, _kind(teacher), print_of, covers, silent, seen, said, teacher.reads))
+        cards.append(
+            TeacherCard(teacher.name, _kind(teacher), print_of, covers, silent, seen, said, teacher.reads)
+        )
     return tuple(cards)
 
 
@@ -249,7 +255,9 @@ def _disagreements(trial: Trial) -> tuple[Disagreement, ...]:
         }
         label = _label(batch, place, trial)
         score = float(trial.differences.score[place])
-        shown.append(Disagreement(int(row[place]), label, texts, score, excerpt(trial.rows.columns, int(row[place]))))
+        shown.append(
+            Disagreement(int(row[place]), label, texts, score, excerpt(trial.rows.columns, int(row[place])))
+        )
     return tuple(shown)
 
 
@@ -260,7 +268,10 @@ def _said(answer: Any, place: int, trial: Trial) -> str:
         return f"{float(answer.mean[place, 0]):.4g}"
     if trial.rows.space.kind == "labels":
         chosen = trial.task.decode(answer)[place]
-        return ", ".join(n for n, yes in zip(trial.rows.space.names, chosen.tolist(), strict=True) if yes) or "none"
+        return (
+            ", ".join(n for n, yes in zip(trial.rows.space.names, chosen.tolist(), strict=True) if yes)
+            or "none"
+        )
     return trial.rows.space.names[int(trial.task.decode(answer)[place])]
 
 
@@ -325,13 +336,19 @@ def _acted(trial: Trial) -> dict[str, float]:
 def _notes(trials: Sequence[Trial]) -> tuple[str, ...]:
     notes = [f"seed {trial.seed}: fusion {trial.fusion.name!r}: {trial.why}." for trial in trials]
     for trial in trials:
-        notes += [f"seed {trial.seed}: teacher {name!r} is flagged: {why}." for name, why in trial.flags.items()]
+        notes += [
+            f"seed {trial.seed}: teacher {name!r} is flagged: {why}." for name, why in trial.flags.items()
+        ]
     first = trials[0]
     unlabelled = len(first.rows.train) - len(first.rows.labelled_train)
     if unlabelled:
-        notes.append(f"{unlabelled} of {len(first.rows.train)} training rows are unlabelled; labels act on the others only.")
+        notes.append(
+            f"{unlabelled} of {len(first.rows.train)} training rows are unlabelled; labels act on the others only."
+        )
     notes.append("All quality figures are of the last epoch; 'best epoch' was picked on validation rows.")
-    notes.append(f"Latency and throughput were measured on this machine ({platform.machine()}, {torch.get_num_threads()} threads).")
+    notes.append(
+        f"Latency and throughput were measured on this machine ({platform.machine()}, {torch.get_num_threads()} threads)."
+    )
     return tuple(notes)
 
 
@@ -344,10 +361,9 @@ def _sources(trial: Trial) -> tuple[str, ...]:
 
 def _test_set(trial: Trial) -> str:
     row = trial.rows.test.open("fingerprint of the test rows")
-    return digest(*[np.ascontiguousarray(trial.rows.columns[name][row]) for name in trial.rows.inputs])
+    return digest(*[trial.rows.columns[name][row].tobytes() for name in trial.rows.inputs])
 
 
 def _command() -> str:
     name = sys.argv[0].rsplit("/", 1)[-1]
     return " ".join(["tutelage" if name == "__main__.py" else name, *sys.argv[1:]])
-

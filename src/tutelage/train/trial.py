@@ -16,10 +16,10 @@ from torch import nn
 from ..core import Fusion, InputError, SignalSource, Task, Teacher
 from ..data import Rows
 from ..fusion import Mean
-from ..teaching.compared import Differences
 from ..store import Store, StoredSignals
 from ..teachers import thread_budget
 from ..teaching import Distillation, Objective
+from ..teaching.compared import Differences
 from ..teaching.ensemble import Ensemble
 from ..teaching.heldout import flag_seen, learn, unseen
 from ..teaching.teach import TeachProgress
@@ -123,7 +123,9 @@ class Trial:
 
         A student with fewer rows gets more epochs, so that all take the same number of steps.
         """
-        folder = None if self.folder is None else self.folder / "checkpoints" / f"{self.seed}-{slug(entry.name)}"
+        folder = (
+            None if self.folder is None else self.folder / "checkpoints" / f"{self.seed}-{slug(entry.name)}"
+        )
         size = self.settings.batch_size
         steps = self.settings.epochs * math.ceil(len(self.rows.train) / size)
         epochs = max(1, round(steps / math.ceil(len(entry.rows.train) / size)))
@@ -146,7 +148,9 @@ class Trial:
         with thread_budget(1):
             self.single = best_single(found, self.task, batch)
             asked = self.asked
-            self.fusion, self.why = choose_fusion(found, self.task, batch) if asked is None else (asked, "asked for")
+            self.fusion, self.why = (
+                choose_fusion(found, self.task, batch) if asked is None else (asked, "asked for")
+            )
 
     def entries(self) -> Iterator[Entry]:
         """The students to train."""
@@ -169,7 +173,9 @@ class Trial:
         """Keeps what came out of one entry, at its last and at its best epoch."""
         best = copy.deepcopy(fitted.student)
         best.load_state_dict(fitted.best)
-        answer, batch = answers(best, self.rows, self.rows.test.open(f"best epoch of {entry.name}"), self.task)
+        answer, batch = answers(
+            best, self.rows, self.rows.test.open(f"best epoch of {entry.name}"), self.task
+        )
         found = quality(self.task, answer, batch)
         self.results.append(Result(entry.name, entry.role, performance, target, fitted, found))
 
@@ -194,7 +200,12 @@ class Trial:
         return next((result for result in self.results if result.name == name), None)
 
     def _measured(
-        self, evaluate: Callable[[Teacher, Rows], Performance], name: str, role: Role, teacher: Teacher, total: int
+        self,
+        evaluate: Callable[[Teacher, Rows], Performance],
+        name: str,
+        role: Role,
+        teacher: Teacher,
+        total: int,
     ) -> None:
         self.results.append(Result(name, role, evaluate(teacher, self.rows)))
         done = sum(result.fitted is None for result in self.results)
@@ -206,7 +217,9 @@ class Trial:
         if not known:
             return np.zeros(0, dtype=np.int64)
         extra = np.unique(np.concatenate(known))
-        own = np.concatenate([self.rows.taught, self.rows.test.open("keeping test rows out of the teachers' labels")])
+        own = np.concatenate(
+            [self.rows.taught, self.rows.test.open("keeping test rows out of the teachers' labels")]
+        )
         return extra[~np.isin(extra, own)]
 
     def _flag(self, signals: StoredSignals) -> None:

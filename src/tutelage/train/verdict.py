@@ -16,13 +16,23 @@ def verdict(report: Report, trials: Sequence[Trial]) -> str:
     value, half = _estimate(report, student)
     teachers = len(trials[0].teachers)
     parts = [f"The student of {_whom(trials)} reaches {head.replace('_', ' ')} {value:.3f}{half}"]
-    rivals = [("labels only", LABELS_ONLY), ("the best single teacher's student", SINGLE), ("the plain mean's", MEAN)]
-    words = [text for title, name in rivals if name in by_name and (text := _against(report, student, by_name[name], title))]
+    rivals = [
+        ("labels only", LABELS_ONLY),
+        ("the best single teacher's student", SINGLE),
+        ("the plain mean's", MEAN),
+    ]
+    words = [
+        text
+        for title, name in rivals
+        if name in by_name and (text := _against(report, student, by_name[name], title))
+    ]
     if words:
         parts.append("; ".join(words))
     cost = _cost(by_name, student, teachers)
     sentence = ": ".join(parts[:2]) + (f". {cost}" if cost else ".")
-    return sentence if _gained(report, by_name) else "Nothing was gained that this test could show. " + sentence
+    return (
+        sentence if _gained(report, by_name) else "Nothing was gained that this test could show. " + sentence
+    )
 
 
 def _whom(trials: Sequence[Trial]) -> str:
@@ -35,9 +45,10 @@ def _whom(trials: Sequence[Trial]) -> str:
 
 def _estimate(report: Report, contender: Contender) -> tuple[float, str]:
     values = contender.metrics[report.headline]
-    if len(values) == 1:
-        low, high = report.bootstrap.get(contender.name, {}).get(report.headline, (values[0], values[0]))
-        return values[0], f" [{low:.3f}, {high:.3f}]"
+    if len(values) < 2:
+        value = sum(values)
+        low, high = report.bootstrap.get(contender.name, {}).get(report.headline, (value, value))
+        return value, f" [{low:.3f}, {high:.3f}]"
     mean, half = interval(values)
     return mean, f" ± {half:.3f}"
 
@@ -45,7 +56,7 @@ def _estimate(report: Report, contender: Contender) -> tuple[float, str]:
 def _against(report: Report, student: Contender, rival: Contender, title: str) -> str:
     one, two = student.metrics[report.headline], rival.metrics[report.headline]
     if len(one) != len(two) or len(one) < 2:
-        return f"{one[0] - two[0]:+.3f} against {title}"
+        return f"{sum(one) / len(one) - sum(two) / len(two):+.3f} against {title}"
     gain, half = paired(one, two)
     sure = "" if abs(gain) > half else ", not distinguishable"
     return f"{gain:+.3f} ± {half:.3f} against {title}{sure}"
@@ -57,7 +68,7 @@ def _gained(report: Report, by_name: dict[str, Contender]) -> bool:
     one, two = by_name[CHOSEN].metrics[report.headline], by_name[LABELS_ONLY].metrics[report.headline]
     sign = 1.0 if report.metrics_higher_is_better[report.headline] else -1.0
     if len(one) < 2:
-        return sign * (one[0] - two[0]) > 0
+        return sign * (sum(one) - sum(two)) > 0
     gain, half = paired(one, two)
     return sign * gain > half
 
