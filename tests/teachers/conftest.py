@@ -46,7 +46,7 @@ class Net(nn.Module):
 
 @pytest.fixture(scope="session")
 def digits() -> Digits:
-    found = load_digits()
+    found: Any = load_digits()
     pixels = (found.data / 16).astype(np.float32)
     order = np.random.default_rng(0).permutation(len(pixels))
     columns = {
@@ -102,7 +102,7 @@ def onnx_files(word_forest: Any, forest: Any, tmp_path_factory: pytest.TempPathF
 
     folder = tmp_path_factory.mktemp("onnx")
     example = np.zeros((1, 64), dtype=np.float32)
-    made = {
+    made: dict[str, Any] = {
         "zipped": to_onnx(word_forest, example, target_opset=17),
         "plain": to_onnx(word_forest, example, options={id(word_forest): {"zipmap": False}}, target_opset=17),
         "numbers": to_onnx(forest, example, target_opset=17),
@@ -114,10 +114,11 @@ def onnx_files(word_forest: Any, forest: Any, tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture(scope="session")
 def iris() -> tuple[np.ndarray, np.ndarray, list[str]]:
-    found = load_iris()
+    found: Any = load_iris()
     return found.data, found.target, ["sepal_length", "sepal_width", "petal_length", "petal_width"]
 
 
 @pytest.fixture(scope="session")
 def breast() -> tuple[np.ndarray, np.ndarray]:
-    return load_breast_cancer(return_X_y=True)
+    found: Any = load_breast_cancer()
+    return found.data, found.target

@@ -33,18 +33,18 @@ class Wrapped(nn.Module):
         return self.form(self.linear(pixels))
 
 
-def test_accuracy_batches_and_flags(digits: Any, net: nn.Module) -> None:
+def test_accuracy_batches_and_flags(digits: Any, net: Any) -> None:
     net.train()
     net.body[1].eval()
     flags = [part.training for part in net.modules()]
     teacher = ModuleTeacher(net, reads="image", classes=range(10), batch_size=7)
     shown = digits.part(digits.test)
-    answer = teacher.answer(shown)
+    answer: Any = teacher.answer(shown)
     assert [part.training for part in net.modules()] == flags
     net.train()
     assert isinstance(answer, Classes)
     assert (answer.scores.argmax(1).numpy() == digits.target[digits.test]).mean() > 0.9
-    once = ModuleTeacher(net, reads="image", classes=range(10), batch_size=10_000).answer(shown)
+    once: Any = ModuleTeacher(net, reads="image", classes=range(10), batch_size=10_000).answer(shown)
     assert torch.allclose(answer.scores, once.scores, atol=1e-5)
     assert teacher.parameters == sum(p.numel() for p in net.parameters())
     assert teacher.output_found == "logits (found out: rows do not sum to 1)"
@@ -138,9 +138,7 @@ def test_output_may_not_flip_between_batches(digits: Any) -> None:
         ("log_probs", lambda z: z, "sum to [0-9.e+]+, not to 1; declare output='logits'"),
     ],
 )
-def test_declarations_that_the_numbers_contradict(
-    digits: Any, declared: Any, form: Any, message: str
-) -> None:
+def test_declarations_that_the_numbers_contradict(digits: Any, declared: Any, form: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         ModuleTeacher(Wrapped(form), reads="pixels", output=declared).answer(digits.shown)
 
@@ -166,9 +164,7 @@ def test_nan_answers_are_named(digits: Any) -> None:
 
 def test_one_column_for_two_classes(digits: Any) -> None:
     logit = ModuleTeacher(Wrapped(lambda z: z, 1), reads="pixels", classes=("no", "yes"), output="logits")
-    prob = ModuleTeacher(
-        Wrapped(lambda z: z.sigmoid()[:, 0], 1), reads="pixels", classes=("no", "yes"), output="probs"
-    )
+    prob = ModuleTeacher(Wrapped(lambda z: z.sigmoid()[:, 0], 1), reads="pixels", classes=("no", "yes"), output="probs")
     one, other = logit.answer(digits.shown), prob.answer(digits.shown)
     assert torch.allclose(one.probs(), other.probs(), atol=1e-5)  # type: ignore[attr-defined]
     unsure = ModuleTeacher(Wrapped(lambda z: z.sigmoid(), 1), reads="pixels", classes=("no", "yes"))
@@ -288,9 +284,7 @@ def test_hostile_exported_files_run_nothing(digits: Any, exported: Path, tmp_pat
         added["data/constants/opaque_obj_0"] = bomb
     elif where == "call":
         description = _member(exported, "models/model.json").decode()
-        changes["models/model.json"] = description.replace(
-            "torch.ops.aten.relu_.default", "torch.os.abort"
-        ).encode()
+        changes["models/model.json"] = description.replace("torch.ops.aten.relu_.default", "torch.os.abort").encode()
     else:
         added["models/other.json"] = json.dumps({"expr_str": f"__import__('os').mkdir('{trace}')"}).encode()
     teacher = ExportedTeacher(_rewritten(exported, target, changes, added), reads="image")

@@ -38,11 +38,9 @@ def check_teacher(
     before = _state(teacher), dict(teacher.fingerprint)
     everything = np.arange(asking.count)
     whole = asking.about(everything)
+    assert _state(teacher) == before[0], "answering changed training flags, gradient mode, threads or random state"
     _check_answer(teacher, whole, asking.count)
     _check_backward(whole)
-    assert _state(teacher) == before[0], (
-        "answering changed training flags, gradient mode, threads or random state"
-    )
     assert dict(teacher.fingerprint) == before[1], "the fingerprint changed by answering"
     if changed is not None:
         assert dict(changed.fingerprint) != before[1], "the fingerprint of the changed twin is the same"
@@ -82,9 +80,7 @@ class _Guarded(Mapping[str, np.ndarray]):
         self.columns = columns
 
     def __getitem__(self, name: str) -> np.ndarray:
-        assert name in self.columns, (
-            f"column {name!r} is read, but only {sorted(self.columns)} are declared in reads"
-        )
+        assert name in self.columns, f"column {name!r} is read, but only {sorted(self.columns)} are declared in reads"
         return self.columns[name]
 
     def __contains__(self, name: object) -> bool:
@@ -102,14 +98,10 @@ def _check_members(teacher: Teacher, columns: Mapping[str, np.ndarray]) -> None:
     assert teacher.name, "a teacher needs a name"
     lost = [name for name in teacher.reads if name not in columns]
     assert not lost, f"reads the columns {lost}, which the columns given for the check lack"
-    assert len(set(teacher.space.names)) == len(teacher.space.names), (
-        f"names come twice: {teacher.space.names}"
-    )
+    assert len(set(teacher.space.names)) == len(teacher.space.names), f"names come twice: {teacher.space.names}"
     if teacher.seen is not None:
         assert teacher.seen.dtype == np.int64, f"seen must be int64 row numbers, got {teacher.seen.dtype}"
-        assert np.array_equal(np.unique(teacher.seen), teacher.seen), (
-            "seen must be sorted and without repetition"
-        )
+        assert np.array_equal(np.unique(teacher.seen), teacher.seen), "seen must be sorted and without repetition"
     assert teacher.parameters is None or teacher.parameters >= 0, f"parameters is {teacher.parameters}"
     parts: Mapping[Any, Any] = teacher.fingerprint
     assert parts, "an empty fingerprint fits every other teacher"
@@ -123,9 +115,7 @@ def _tensors(answer: Answer) -> dict[str, Tensor]:
 
 def _check_answer(teacher: Teacher, answer: Answer, count: int) -> None:
     kind = teacher.space.answer
-    assert isinstance(answer, kind), (
-        f"the space says {kind.__name__}, the answer is a {type(answer).__name__}"
-    )
+    assert isinstance(answer, kind), f"the space says {kind.__name__}, the answer is a {type(answer).__name__}"
     assert len(answer) == count, f"asked about {count} rows, answered about {len(answer)}"
     names, width = teacher.space.names, int(answer.coverage.shape[-1])
     assert not names or width == len(names), f"{width} entries for the {len(names)} names {list(names)}"
@@ -134,9 +124,7 @@ def _check_answer(teacher: Teacher, answer: Answer, count: int) -> None:
         assert tensor.device.type == "cpu", f"{name} is on {tensor.device}, answers belong on the CPU"
         assert not tensor.requires_grad, f"{name} has a gradient: answer under torch.no_grad()"
         assert not tensor.is_inference(), f"{name} was made in inference mode and cannot take part in a loss"
-        assert tensor.dtype in (torch.float32, torch.bool), (
-            f"{name} has type {tensor.dtype}, expected float32 or bool"
-        )
+        assert tensor.dtype in (torch.float32, torch.bool), f"{name} has type {tensor.dtype}, expected float32 or bool"
 
 
 def _check_backward(answer: Answer) -> None:
@@ -149,18 +137,14 @@ def _check_backward(answer: Answer) -> None:
         target = answer.probs()[answer.valid]
         nn.functional.kl_div(student.log_softmax(-1)[answer.valid], target, reduction="sum").backward()
         assert student.grad is not None, "the divergence from the answer has no gradient"
-        assert bool(torch.isfinite(student.grad).all()), (
-            "the divergence from the answer has infinite gradients"
-        )
+        assert bool(torch.isfinite(student.grad).all()), "the divergence from the answer has infinite gradients"
 
 
 def _check_empty(teacher: Teacher, answer: Answer) -> None:
     assert len(answer) == 0, f"asked about no rows, answered about {len(answer)}"
     width = int(answer.coverage.shape[-1])
     names = teacher.space.names
-    assert not names or width == len(names), (
-        f"the answer about no rows has {width} entries for {len(names)} names"
-    )
+    assert not names or width == len(names), f"the answer about no rows has {width} entries for {len(names)} names"
 
 
 def _check_same(asking: _Asking, whole: Answer, tolerance: float) -> None:
@@ -178,9 +162,7 @@ def _check_same(asking: _Asking, whole: Answer, tolerance: float) -> None:
 
 
 def _compare(again: Answer, first: Answer, how: str, tolerance: float) -> None:
-    assert again.meta() == first.meta(), (
-        f"{how}, the kind of answer changed from {first.meta()} to {again.meta()}"
-    )
+    assert again.meta() == first.meta(), f"{how}, the kind of answer changed from {first.meta()} to {again.meta()}"
     assert torch.equal(again.valid, first.valid), f"{how}, it abstained on other rows"
     for name, tensor in first.to_arrays().items():
         valid = first.valid.reshape(*first.valid.shape, *[1] * (tensor.dim() - first.valid.dim()))
