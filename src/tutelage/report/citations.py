@@ -53,6 +53,15 @@ CATALOGUE: dict[str, Paper] = {
         "Bishop, Christopher M.", "Mixture Density Networks", 1994, "Aston University", kind="techreport",
         number="NCRG/94/004",
     ),
+    "blanchard2017": Paper(
+        "Blanchard, Peva and El Mhamdi, El Mahdi and Guerraoui, Rachid and Stainer, Julien",
+        "Machine Learning with Adversaries: Byzantine Tolerant Gradient Descent", 2017, _NEURIPS, volume="30",
+        arxiv="1703.02757",
+    ),
+    "brier1950": Paper(
+        "Brier, Glenn W.", "Verification of Forecasts Expressed in Terms of Probability", 1950,
+        "Monthly Weather Review", kind="article", volume="78", number="1", pages="1--3",
+    ),
     "dawid1979": Paper(
         "Dawid, A. P. and Skene, A. M.",
         "Maximum Likelihood Estimation of Observer Error-Rates Using the EM Algorithm", 1979,
@@ -93,11 +102,20 @@ CATALOGUE: dict[str, Paper] = {
         "Huang, Tao and You, Shan and Wang, Fei and Qian, Chen and Xu, Chang",
         "Knowledge Distillation from A Stronger Teacher", 2022, _NEURIPS, volume="35", arxiv="2205.10536",
     ),
+    "huber1964": Paper(
+        "Huber, Peter J.", "Robust Estimation of a Location Parameter", 1964,
+        "The Annals of Mathematical Statistics", kind="article", volume="35", number="1", pages="73--101",
+    ),
     "kim2021": Paper(
         "Kim, Taehyeon and Oh, Jaehoon and Kim, Nak Yil and Cho, Sangwook and Yun, Se-Young",
         "Comparing Kullback-Leibler Divergence and Mean Squared Error Loss in Knowledge Distillation", 2021,
         "Proceedings of the Thirtieth International Joint Conference on Artificial Intelligence (IJCAI)",
         pages="2628--2635", arxiv="2105.08919",
+    ),
+    "kittler1998": Paper(
+        "Kittler, Josef and Hatef, Mohamad and Duin, Robert P. W. and Matas, Jiri", "On Combining Classifiers",
+        1998, "IEEE Transactions on Pattern Analysis and Machine Intelligence", kind="article", volume="20",
+        number="3", pages="226--239",
     ),
     "kwon2020": Paper(
         "Kwon, Kisoo and Na, Hwidong and Lee, Hoshik and Kim, Nam Soo",
@@ -130,6 +148,11 @@ CATALOGUE: dict[str, Paper] = {
         "Proceedings of 1994 IEEE International Conference on Neural Networks (ICNN)", volume="1",
         pages="55--60",
     ),
+    "perrone1993": Paper(
+        "Perrone, Michael P. and Cooper, Leon N.",
+        "When Networks Disagree: Ensemble Methods for Hybrid Neural Networks", 1993,
+        "Artificial Neural Networks for Speech and Vision", kind="incollection", pages="126--142",
+    ),
     "prechelt1998": Paper(
         "Prechelt, Lutz", "Early Stopping - But When?", 1998,
         "Neural Networks: Tricks of the Trade, Lecture Notes in Computer Science", kind="incollection",
@@ -149,6 +172,12 @@ CATALOGUE: dict[str, Paper] = {
         "Vongkulbhisal, Jayakorn and Vinayavekhin, Phongtharin and Visentini-Scarzanella, Marco",
         "Unifying Heterogeneous Classifiers with Distillation", 2019, _CVPR, pages="3175--3184",
         arxiv="1904.06062",
+    ),
+    "wen2023": Paper(
+        "Wen, Yuqiao and Li, Zichao and Du, Wenyu and Mou, Lili",
+        "f-Divergence Minimization for Sequence-Level Knowledge Distillation", 2023,
+        "Proceedings of the 61st Annual Meeting of the Association for Computational Linguistics (ACL)",
+        pages="10817--10834", arxiv="2307.15190",
     ),
     "wolpert1992": Paper(
         "Wolpert, David H.", "Stacked Generalization", 1992, "Neural Networks", kind="article", volume="5",
