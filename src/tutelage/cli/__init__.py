@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from ..core.errors import TutelageError
 
     try:
-        getattr(importlib.import_module(f".{COMMANDS[name][0]}", __name__), name)(rest)
+        getattr(importlib.import_module(f".{COMMANDS[name][0]}", __name__), f"{name}_command")(rest)
     except TutelageError as error:
         print(f"tutelage {name}: {error}", file=sys.stderr)
         return 2

@@ -100,7 +100,7 @@ class Options:
     tensorboard: Path | None = None
 
 
-def distill(arguments: list[str]) -> None:
+def distill_command(arguments: list[str]) -> None:
     """Reads data and teachers, says what was found out, distils, and prints what came out."""
     options = tyro.cli(Options, args=arguments, prog="tutelage distill")
     rows = _rows(options)

@@ -24,7 +24,7 @@ old run, which is then repeated. The options are the recipe's own arguments: tut
 """
 
 
-def run(arguments: list[str]) -> None:
+def run_command(arguments: list[str]) -> None:
     """Runs a recipe and prints what came out."""
     if not arguments or arguments[0] in ("-h", "--help"):
         print(HELP, end="")
@@ -54,9 +54,9 @@ def again(path: Path, rest: list[str]) -> None:
             f"{path} does not say how it was made: it was not made by tutelage run or tutelage distill"
         )
     if recipe["command"] == "distill":
-        from .distill import distill
+        from .distill import distill_command
 
-        distill([*recipe["arguments"], *rest])
+        distill_command([*recipe["arguments"], *rest])
         return
     name, function = recipe_from(recipe["recipe"])
     stored = dict(recipe["arguments"])

@@ -70,7 +70,7 @@ class ReportOptions:
     citations: bool = False
 
 
-def export(arguments: list[str]) -> None:
+def export_command(arguments: list[str]) -> None:
     """Writes the files and prints size, latency and change in quality of each."""
     options = tyro.cli(ExportOptions, args=arguments, prog="tutelage export")
     run = load(options.run)
@@ -115,7 +115,7 @@ def _table(found: list[Exported], headline: str) -> None:
         print(one.path)
 
 
-def compare(arguments: list[str]) -> None:
+def compare_command(arguments: list[str]) -> None:
     """Prints one table over all runs."""
     options = tyro.cli(CompareOptions, args=arguments, prog="tutelage compare")
     if len(options.runs) < 2:
@@ -126,7 +126,7 @@ def compare(arguments: list[str]) -> None:
         print(found.save(options.html))
 
 
-def report(arguments: list[str]) -> None:
+def report_command(arguments: list[str]) -> None:
     """Writes the page, or prints table or citations."""
     options = tyro.cli(ReportOptions, args=arguments, prog="tutelage report")
     record = load(options.run).report

@@ -59,7 +59,7 @@ class EvaluateOptions:
     target: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
 
 
-def predict(arguments: list[str]) -> None:
+def predict_command(arguments: list[str]) -> None:
     """Writes one line per row: the decision, and for classes the probability of each."""
     options = tyro.cli(PredictOptions, args=arguments, prog="tutelage predict")
     run = load(options.run)
@@ -75,7 +75,7 @@ def predict(arguments: list[str]) -> None:
     show.said(f"{len(lines)} rows written to {options.out}")
 
 
-def evaluate(arguments: list[str]) -> None:
+def evaluate_command(arguments: list[str]) -> None:
     """Prints the run's own figures and the new ones with intervals, unseen categories, and drift."""
     options = tyro.cli(EvaluateOptions, args=arguments, prog="tutelage evaluate")
     run = load(options.run)

@@ -69,6 +69,7 @@ class KnowsRows(Protocol):
         ...
 
 
+@runtime_checkable
 class SignalSource(Protocol):
     """Where signals come from: a store on disk, live teachers, or memory."""
 
@@ -161,6 +162,7 @@ class Target:
     acted: Tensor | None = None
 
 
+@runtime_checkable
 class Fusion(Protocol):
     """One way of combining teachers: a pure function of signals and context.
 
@@ -209,6 +211,7 @@ class Renewable(Protocol):
         ...
 
 
+@runtime_checkable
 class Term(Protocol):
     """One comparison of student and target.
 
@@ -254,6 +257,7 @@ class Term(Protocol):
         ...
 
 
+@runtime_checkable
 class Task(Protocol):
     """What the student is for: answer space, hard loss, metrics.
 
@@ -288,6 +292,7 @@ class Task(Protocol):
         ...
 
 
+@runtime_checkable
 class Feed(Protocol):
     """Batches of rows, again and again."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from ..core import Batch, Classes, Columns, InputError, LeakageError, Space, Val
 from .prepare import fit_table
 
 
+@runtime_checkable
 class Preparation(Protocol):
     """The fitted way from raw columns to the student's."""
 

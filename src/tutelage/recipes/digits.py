@@ -52,9 +52,9 @@ def digits(
     """
     folder = Path(tempfile.mkdtemp(prefix="tutelage-")) if run is None else run
     return distill(
-        student,
+        make_student,
         make_rows,
-        lambda seed, rows: teachers(seed, rows, folder),
+        lambda seed, rows: make_teachers(seed, rows, folder),
         fusion=fusion,
         training=Training(epochs=epochs, lr=5e-3),
         seeds=range(seeds),
@@ -64,7 +64,7 @@ def digits(
     )
 
 
-def student() -> ConvNet:
+def make_student() -> ConvNet:
     """2,962 parameters."""
     return ConvNet(1, 10, widths=(12, 24))
 
@@ -80,7 +80,14 @@ def make_rows(seed: int) -> Rows:
     columns |= {"left": images[:, :, :5].reshape(-1, 40), "lower": images[:, 4:].reshape(-1, 32)}
     train = np.concatenate([labelled[VALIDATION:], order[POOL + LABELLED :]])
     return Rows(
-        columns, ("image",), target, Space(Classes, NAMES), known, train, labelled[:VALIDATION], Sealed(_test(target))
+        columns,
+        ("image",),
+        target,
+        Space(Classes, NAMES),
+        known,
+        train,
+        labelled[:VALIDATION],
+        Sealed(_test(target)),
     )
 
 
@@ -89,7 +96,7 @@ def pool(rows: Rows, seed: int) -> np.ndarray:
     return _deal(rows.target, seed)[:POOL]
 
 
-def teachers(seed: int, rows: Rows, folder: Path) -> tuple[Teacher, ...]:
+def make_teachers(seed: int, rows: Rows, folder: Path) -> tuple[Teacher, ...]:
     """Five teachers, fitted on parts of the pool."""
     svm = require("sklearn.svm", extra="sklearn", why="train the SVM teacher")
     lightgbm = require("lightgbm", extra="gbm", why="train the boosted trees")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ MIN_ROWS = 10
 """Fewer held-out labelled rows than this do not move a calibration."""
 
 
+@runtime_checkable
 class Calibration(Protocol):
     """A frozen change of one teacher's answers."""
 

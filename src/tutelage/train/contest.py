@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import nn
 
@@ -26,6 +26,7 @@ MOST_STUDENTS = 5
 """Students trained per seed, for the estimate of the time left."""
 
 
+@runtime_checkable
 class Progress(Protocol):
     """Told what happens.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, final
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from .space import FLOOR
 Kind = Literal["logits", "log_probs", "votes"]
 
 
+@final
 @dataclass(frozen=True)
 class Classes:
     """Scores over C classes.
@@ -37,19 +38,19 @@ class Classes:
     @classmethod
     def of(
         cls, scores: Tensor, kind: Kind, *, valid: Tensor | None = None, coverage: Tensor | None = None
-    ) -> Self:
+    ) -> Classes:
         """An answer with everything covered and valid unless said otherwise."""
         if coverage is None:
             coverage = torch.ones(scores.shape[-1], dtype=torch.bool, device=scores.device)
             coverage = coverage.expand(*scores.shape[:-2], scores.shape[-1])
         if valid is None:
             valid = torch.ones(scores.shape[:-1], dtype=torch.bool, device=scores.device)
-        return cls(scores.masked_fill(~cover(coverage), 0.0), kind, coverage, valid)
+        return Classes(scores.masked_fill(~cover(coverage), 0.0), kind, coverage, valid)
 
     @classmethod
-    def from_probs(cls, probs: Tensor, *, valid: Tensor | None = None, coverage: Tensor | None = None) -> Self:
+    def from_probs(cls, probs: Tensor, *, valid: Tensor | None = None, coverage: Tensor | None = None) -> Classes:
         """An answer from probabilities [B, C], floored at `FLOOR` before the logarithm."""
-        return cls.of(probs.clamp_min(FLOOR).log(), "log_probs", valid=valid, coverage=coverage)
+        return Classes.of(probs.clamp_min(FLOOR).log(), "log_probs", valid=valid, coverage=coverage)
 
     @property
     def items(self) -> tuple[int, ...]:
@@ -83,15 +84,15 @@ class Classes:
         mean = self.scores.masked_fill(~known, 0.0).sum(-1, keepdim=True) / known.sum(-1, keepdim=True)
         return (self.scores - mean).masked_fill(~known, 0.0)
 
-    def take(self, rows: Tensor) -> Self:
+    def take(self, rows: Tensor) -> Classes:
         """The answers about these positions."""
         return replace(self, scores=self.scores[..., rows, :], valid=self.valid[..., rows])
 
-    def restricted(self, coverage: Tensor) -> Self:
+    def restricted(self, coverage: Tensor) -> Classes:
         """The same answer with fewer covered classes."""
         return replace(self, coverage=coverage, scores=self.scores.masked_fill(~cover(coverage), 0.0))
 
-    def aligned(self, groups: Sequence[Sequence[int]]) -> Self:
+    def aligned(self, groups: Sequence[Sequence[int]]) -> Classes:
         """The same answer over other classes.
 
         Class c collects the old classes `groups[c]` (probabilities add up); a class without old
@@ -112,7 +113,7 @@ class Classes:
         known = torch.tensor([any(bool(self.coverage[i]) for i in group) for group in groups])
         best = self.scores.masked_fill(~self.coverage, -torch.inf).argmax(-1)
         scores = torch.stack(columns, dim=-1).masked_fill(~known, 0.0)
-        return type(self)(scores, self.kind, known, self.valid & kept[best])
+        return Classes(scores, self.kind, known, self.valid & kept[best])
 
     def to_arrays(self) -> dict[str, Tensor]:
         """`scores` float [B, C] and `valid` bool [B]."""
@@ -123,13 +124,13 @@ class Classes:
         return {"kind": self.kind, "coverage": self.coverage.tolist()}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Self:
+    def from_arrays(cls, arrays: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Classes:
         """The inverse of `to_arrays` and `meta`."""
         coverage = torch.tensor(meta["coverage"], dtype=torch.bool)
-        return cls(arrays["scores"], meta["kind"], coverage, arrays["valid"])
+        return Classes(arrays["scores"], meta["kind"], coverage, arrays["valid"])
 
     @classmethod
-    def stack(cls, answers: Sequence[Self]) -> Self:
+    def stack(cls, answers: Sequence[Classes]) -> Classes:
         """[T, B, C] log-probabilities (or votes, when all are votes) of several teachers."""
         kinds = {answer.kind for answer in answers}
         if kinds == {"votes"}:
@@ -141,14 +142,14 @@ class Classes:
             scores, kind = torch.stack(logs), "log_probs"
         coverage = torch.stack([a.coverage for a in answers])
         valid = torch.stack([a.valid for a in answers])
-        return cls(scores.masked_fill(~valid.unsqueeze(-1), 0.0), kind, coverage, valid)
+        return Classes(scores.masked_fill(~valid.unsqueeze(-1), 0.0), kind, coverage, valid)
 
     @classmethod
-    def concat(cls, answers: Sequence[Self]) -> Self:
+    def concat(cls, answers: Sequence[Classes]) -> Classes:
         """One answer about all rows, in order; kind and coverage of the first."""
         first = answers[0]
         scores = torch.cat([a.scores for a in answers], dim=-2)
-        return cls(scores, first.kind, first.coverage, torch.cat([a.valid for a in answers], dim=-1))
+        return Classes(scores, first.kind, first.coverage, torch.cat([a.valid for a in answers], dim=-1))
 
     def check(self, who: str) -> None:
         """Raises InputError when a valid row holds NaN or infinity, or shapes do not fit."""

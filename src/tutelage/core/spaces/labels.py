@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, final
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from .classes import cover
 from .space import FLOOR
 
 
+@final
 @dataclass(frozen=True)
 class Labels:
     """Log-odds of C labels, each on its own.
@@ -30,7 +31,7 @@ class Labels:
     valid: Tensor
 
     @classmethod
-    def of(cls, logits: Tensor, *, valid: Tensor | None = None, coverage: Tensor | None = None) -> Self:
+    def of(cls, logits: Tensor, *, valid: Tensor | None = None, coverage: Tensor | None = None) -> Labels:
         """An answer with everything covered and valid unless said otherwise; `valid` may be [B]."""
         if coverage is None:
             coverage = torch.ones(logits.shape[-1], dtype=torch.bool, device=logits.device)
@@ -39,12 +40,12 @@ class Labels:
             valid = torch.ones_like(logits, dtype=torch.bool)
         elif valid.dim() < logits.dim():
             valid = valid.unsqueeze(-1).expand_as(logits)
-        return cls(logits.masked_fill(~cover(coverage), 0.0), coverage, valid & cover(coverage))
+        return Labels(logits.masked_fill(~cover(coverage), 0.0), coverage, valid & cover(coverage))
 
     @classmethod
-    def from_probs(cls, probs: Tensor, *, valid: Tensor | None = None, coverage: Tensor | None = None) -> Self:
+    def from_probs(cls, probs: Tensor, *, valid: Tensor | None = None, coverage: Tensor | None = None) -> Labels:
         """An answer from probabilities of "yes", floored at both ends."""
-        return cls.of(torch.logit(probs, eps=FLOOR), valid=valid, coverage=coverage)
+        return Labels.of(torch.logit(probs, eps=FLOOR), valid=valid, coverage=coverage)
 
     @property
     def items(self) -> tuple[int, ...]:
@@ -58,11 +59,11 @@ class Labels:
         """Probability of "yes" per label."""
         return torch.sigmoid(self.logits / temperature)
 
-    def take(self, rows: Tensor) -> Self:
+    def take(self, rows: Tensor) -> Labels:
         """The answers about these positions."""
-        return type(self)(self.logits[..., rows, :], self.coverage, self.valid[..., rows, :])
+        return Labels(self.logits[..., rows, :], self.coverage, self.valid[..., rows, :])
 
-    def aligned(self, groups: Sequence[Sequence[int]]) -> Self:
+    def aligned(self, groups: Sequence[Sequence[int]]) -> Labels:
         """The same answer over other labels; several old labels under one name: the largest log-odds."""
         logits, valid, known = [], [], []
         for group in groups:
@@ -74,7 +75,7 @@ class Labels:
                 logits.append(self.logits[..., index].amax(-1))
                 valid.append(self.valid[..., index].any(-1))
             known.append(any(bool(self.coverage[i]) for i in group))
-        return type(self)(torch.stack(logits, -1), torch.tensor(known), torch.stack(valid, -1))
+        return Labels(torch.stack(logits, -1), torch.tensor(known), torch.stack(valid, -1))
 
     def to_arrays(self) -> dict[str, Tensor]:
         """`logits` float [B, C] and `valid` bool [B, C]."""
@@ -85,22 +86,22 @@ class Labels:
         return {"coverage": self.coverage.tolist()}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Self:
+    def from_arrays(cls, arrays: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Labels:
         """The inverse of `to_arrays` and `meta`."""
-        return cls(arrays["logits"], torch.tensor(meta["coverage"], dtype=torch.bool), arrays["valid"])
+        return Labels(arrays["logits"], torch.tensor(meta["coverage"], dtype=torch.bool), arrays["valid"])
 
     @classmethod
-    def stack(cls, answers: Sequence[Self]) -> Self:
+    def stack(cls, answers: Sequence[Labels]) -> Labels:
         """[T, B, C] of several teachers."""
         valid = torch.stack([a.valid for a in answers])
         logits = torch.stack([a.logits for a in answers]).masked_fill(~valid, 0.0)
-        return cls(logits, torch.stack([a.coverage for a in answers]), valid)
+        return Labels(logits, torch.stack([a.coverage for a in answers]), valid)
 
     @classmethod
-    def concat(cls, answers: Sequence[Self]) -> Self:
+    def concat(cls, answers: Sequence[Labels]) -> Labels:
         """One answer about all rows, in order; coverage of the first."""
         logits = torch.cat([a.logits for a in answers], dim=-2)
-        return cls(logits, answers[0].coverage, torch.cat([a.valid for a in answers], dim=-2))
+        return Labels(logits, answers[0].coverage, torch.cat([a.valid for a in answers], dim=-2))
 
     def check(self, who: str) -> None:
         """Raises InputError when a valid entry is NaN or infinite, or shapes do not fit."""

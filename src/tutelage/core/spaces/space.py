@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -12,6 +12,7 @@ FLOOR = 1e-6
 """Smallest probability that enters a logarithm anywhere in the house."""
 
 
+@runtime_checkable
 class Answer(Protocol):
     """What one teacher (or the student) says about some rows.
 
@@ -38,11 +39,11 @@ class Answer(Protocol):
 
     def __len__(self) -> int: ...
 
-    def take(self, rows: Tensor) -> Self:
+    def take(self, rows: Tensor) -> Answer:
         """The answers about these positions."""
         ...
 
-    def aligned(self, groups: Sequence[Sequence[int]]) -> Self:
+    def aligned(self, groups: Sequence[Sequence[int]]) -> Answer:
         """The same answer in other names: entry c collects the old entries `groups[c]`."""
         ...
 
@@ -55,17 +56,17 @@ class Answer(Protocol):
         ...
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Self:
+    def from_arrays(cls, arrays: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Answer:
         """The inverse of `to_arrays` and `meta`."""
         ...
 
     @classmethod
-    def stack(cls, answers: Sequence[Self]) -> Self:
+    def stack(cls, answers: Sequence[Any]) -> Answer:
         """One answer with a leading teacher axis."""
         ...
 
     @classmethod
-    def concat(cls, answers: Sequence[Self]) -> Self:
+    def concat(cls, answers: Sequence[Any]) -> Answer:
         """One answer about all rows, in order."""
         ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, final
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from ..errors import InputError
 from .classes import cover
 
 
+@final
 @dataclass(frozen=True)
 class Values:
     """A mean and, where known, a standard deviation for each of D columns.
@@ -38,7 +39,7 @@ class Values:
         *,
         valid: Tensor | None = None,
         coverage: Tensor | None = None,
-    ) -> Self:
+    ) -> Values:
         """An answer with everything covered and valid unless said otherwise; `valid` may be [B]."""
         if coverage is None:
             coverage = torch.ones(mean.shape[-1], dtype=torch.bool, device=mean.device)
@@ -49,7 +50,7 @@ class Values:
             valid = valid.unsqueeze(-1).expand_as(mean)
         off = ~cover(coverage)
         scale = None if scale is None else scale.masked_fill(off, 1.0)
-        return cls(mean.masked_fill(off, 0.0), scale, coverage, valid & ~off)
+        return Values(mean.masked_fill(off, 0.0), scale, coverage, valid & ~off)
 
     @property
     def items(self) -> tuple[int, ...]:
@@ -68,19 +69,19 @@ class Values:
             )
         return self.scale.square()
 
-    def take(self, rows: Tensor) -> Self:
+    def take(self, rows: Tensor) -> Values:
         """The answers about these positions."""
         scale = None if self.scale is None else self.scale[..., rows, :]
-        return type(self)(self.mean[..., rows, :], scale, self.coverage, self.valid[..., rows, :])
+        return Values(self.mean[..., rows, :], scale, self.coverage, self.valid[..., rows, :])
 
-    def aligned(self, groups: Sequence[Sequence[int]]) -> Self:
+    def aligned(self, groups: Sequence[Sequence[int]]) -> Values:
         """The same answer over other columns, each taken from at most one old column."""
         if any(len(group) > 1 for group in groups):
             raise InputError("several value columns cannot be merged into one: map each name to one column")
         known = torch.tensor([len(group) == 1 and bool(self.coverage[group[0]]) for group in groups])
         index = torch.tensor([group[0] if len(group) else 0 for group in groups], dtype=torch.int64)
         scale = None if self.scale is None else self.scale[..., index]
-        return type(self).of(self.mean[..., index], scale, valid=self.valid[..., index], coverage=known)
+        return Values.of(self.mean[..., index], scale, valid=self.valid[..., index], coverage=known)
 
     def to_arrays(self) -> dict[str, Tensor]:
         """`mean`, `valid` and, when known, `scale`."""
@@ -92,25 +93,25 @@ class Values:
         return {"coverage": self.coverage.tolist()}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Self:
+    def from_arrays(cls, arrays: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Values:
         """The inverse of `to_arrays` and `meta`."""
         coverage = torch.tensor(meta["coverage"], dtype=torch.bool)
-        return cls(arrays["mean"], arrays.get("scale"), coverage, arrays["valid"])
+        return Values(arrays["mean"], arrays.get("scale"), coverage, arrays["valid"])
 
     @classmethod
-    def stack(cls, answers: Sequence[Self]) -> Self:
+    def stack(cls, answers: Sequence[Values]) -> Values:
         """[T, B, D] of several teachers; without scales unless every teacher has one."""
         scales = [a.scale for a in answers if a.scale is not None]
         valid = torch.stack([a.valid for a in answers])
         scale = torch.stack(scales).masked_fill(~valid, 1.0) if len(scales) == len(answers) else None
         mean = torch.stack([a.mean for a in answers]).masked_fill(~valid, 0.0)
-        return cls(mean, scale, torch.stack([a.coverage for a in answers]), valid)
+        return Values(mean, scale, torch.stack([a.coverage for a in answers]), valid)
 
     @classmethod
-    def concat(cls, answers: Sequence[Self]) -> Self:
+    def concat(cls, answers: Sequence[Values]) -> Values:
         """One answer about all rows, in order; coverage of the first."""
         scales = [a.scale for a in answers if a.scale is not None]
-        return cls(
+        return Values(
             torch.cat([a.mean for a in answers], dim=-2),
             torch.cat(scales, dim=-2) if len(scales) == len(answers) else None,
             answers[0].coverage,
