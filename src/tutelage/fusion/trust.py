@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from ..core import InputError
+from ..core import Fusion, InputError
 from .answers import dtype_of
 
 Trust = tuple[float, ...] | Mapping[str, float]
@@ -24,11 +24,11 @@ Trust = tuple[float, ...] | Mapping[str, float]
 class PerTeacher(Protocol):
     """A fusion that holds something about each teacher."""
 
-    def bound(self, names: Sequence[str]) -> Self:
+    def bound(self, names: Sequence[str]) -> Fusion:
         """The same fusion with what it holds by name put in the order of these teachers."""
         ...
 
-    def taking(self, teachers: Sequence[int]) -> Self:
+    def taking(self, teachers: Sequence[int]) -> Fusion:
         """The same fusion for these teachers only, in this order."""
         ...
 
