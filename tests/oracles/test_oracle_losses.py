@@ -89,9 +89,7 @@ def pair(case: Case) -> tuple[Tensor, Tensor]:
     return wide(case, "z_s"), wide(case, "z_t")
 
 
-def close(
-    found: Tensor | float, expected: np.ndarray | float, rtol: float = 1e-9, atol: float = 1e-12
-) -> None:
+def close(found: Tensor | float, expected: np.ndarray | float, rtol: float = 1e-9, atol: float = 1e-12) -> None:
     np.testing.assert_allclose(np.asarray(found), np.asarray(expected), rtol=rtol, atol=atol)
 
 
@@ -194,9 +192,7 @@ def test_skewed_divergences(name: str) -> None:
     case = oracle.load("divergences_dskd")[name]
     keep, skew = torch.from_numpy(case["y"] != -100).flatten(), float(case["skew"])
     log_q, log_p = (torch.log_softmax(rows_of(z)[keep] / float(case["T"]), dim=-1) for z in pair(case))
-    mixed = [
-        torch.logaddexp(a + np.log(skew), b + np.log(1 - skew)) for a, b in ((log_p, log_q), (log_q, log_p))
-    ]
+    mixed = [torch.logaddexp(a + np.log(skew), b + np.log(1 - skew)) for a, b in ((log_p, log_q), (log_q, log_p))]
     close(div.kl(log_p, mixed[0]).sum(), case["skewed_forward_kl_exact"])
     close(div.kl(log_q, mixed[1]).sum(), case["skewed_reverse_kl_exact"])
 

@@ -106,9 +106,7 @@ def top_accuracy(probs: Tensor, truth: Tensor, k: int) -> float:
     return float((probs.topk(k, dim=-1).indices == truth.unsqueeze(-1)).any(-1).double().mean())
 
 
-def calibration_error(
-    probs: Tensor, truth: Tensor, bins: int = 15, norm: Literal["l1", "l2", "max"] = "l1"
-) -> float:
+def calibration_error(probs: Tensor, truth: Tensor, bins: int = 15, norm: Literal["l1", "l2", "max"] = "l1") -> float:
     """Gap between confidence and accuracy of the top class over equal-width bins; Naeini et al. 2015.
 
     Args:

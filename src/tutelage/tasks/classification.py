@@ -41,9 +41,7 @@ class Classification:
         if len(set(self.classes)) != len(self.classes) or len(self.classes) < 2:
             raise InputError(f"classification needs at least two different classes, got {list(self.classes)}")
         if self.class_weight is not None and len(self.class_weight) != len(self.classes):
-            raise InputError(
-                f"{len(self.classes)} classes need as many class weights, got {len(self.class_weight)}"
-            )
+            raise InputError(f"{len(self.classes)} classes need as many class weights, got {len(self.class_weight)}")
 
     @classmethod
     def of(cls, space: Space, target: np.ndarray, labelled: np.ndarray) -> Self:

@@ -50,9 +50,7 @@ class KL:
         """T^2 times the negative entropy [..., B]."""
         return -(temperature**2) * entropy(phi)
 
-    def loss(
-        self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context
-    ) -> Tensor:
+    def loss(self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context) -> Tensor:
         """[..., B]."""
         return self.energy(phi, temperature) + _cross_entropy(student, phi, coverage, temperature)
 
@@ -80,9 +78,7 @@ class CrossEntropy:
         """0: the loss is linear as it stands."""
         return phi.new_zeros(phi.shape[:-1])
 
-    def loss(
-        self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context
-    ) -> Tensor:
+    def loss(self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context) -> Tensor:
         """[..., B]."""
         return _cross_entropy(student, phi, coverage, temperature)
 
@@ -116,18 +112,14 @@ class ReverseKL:
         """Log-probabilities [..., B, C], 0 off coverage."""
         logs, known = answer.log_probs(temperature), cover(answer.coverage)
         if self.floor > 0:
-            logs = torch.log_softmax(
-                logs.clamp_min(math.log(self.floor)).masked_fill(~known, -torch.inf), dim=-1
-            )
+            logs = torch.log_softmax(logs.clamp_min(math.log(self.floor)).masked_fill(~known, -torch.inf), dim=-1)
         return logs.masked_fill(~known, 0.0)
 
     def energy(self, phi: Tensor, temperature: float) -> Tensor:
         """0: the loss is linear as it stands."""
         return phi.new_zeros(phi.shape[:-1])
 
-    def loss(
-        self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context
-    ) -> Tensor:
+    def loss(self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context) -> Tensor:
         """[..., B]."""
         log_q = student.restricted(coverage).log_probs(temperature)
         return temperature**2 * (log_q.exp() * (log_q.masked_fill(~coverage, 0.0) - phi)).sum(-1)
@@ -153,9 +145,7 @@ class SquaredError:
         """T^2 times the squared length [..., B]."""
         return temperature**2 * phi.square().sum(-1)
 
-    def loss(
-        self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context
-    ) -> Tensor:
+    def loss(self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context) -> Tensor:
         """[..., B]."""
         return temperature**2 * (student.restricted(coverage).probs(temperature) - phi).square().sum(-1)
 
@@ -165,7 +155,7 @@ class JSD:
     """T^2 times the generalised Jensen-Shannon divergence, in nats; Lin 1991.
 
     beta KL(teacher || m) + (1 - beta) KL(student || m) with m = beta teacher + (1 - beta) student.
-    Not linear: many teachers cost one divergence each.
+    Not linear, unless beta is 1: many teachers cost one divergence each.
 
     Args:
         beta: share of the teacher in the middle; 0 is KL(teacher || student) and 1 is
@@ -175,7 +165,6 @@ class JSD:
     name: ClassVar[str] = "jsd"
     source: ClassVar[str] = "lin1991"
     answers: ClassVar[str] = "classes"
-    linear: ClassVar[bool] = False
     needs: ClassVar[frozenset[str]] = frozenset()
     temperature: float | Schedule = 1.0
     beta: float = 0.5
@@ -185,21 +174,25 @@ class JSD:
             raise InputError(f"beta of {self.name} must stay within [0, 1], got {self.beta}")
 
     @property
+    def linear(self) -> bool:
+        """False unless beta is 1."""
+        return self.beta == 1.0
+
+    @property
     def closed(self) -> bool:
         """True unless beta is 1: KL(student || teacher) is infinite where a teacher says 0."""
         return self.beta < 1.0
 
     def statistic(self, answer: Classes, temperature: float, context: Context) -> Tensor:
-        """Log-probabilities [..., B, C], minus infinity off coverage."""
-        return answer.log_probs(temperature)
+        """Log-probabilities [..., B, C]; off coverage minus infinity, or 0 where they are mixed."""
+        logs = answer.log_probs(temperature)
+        return logs.masked_fill(~cover(answer.coverage), 0.0) if self.linear else logs
 
     def energy(self, phi: Tensor, temperature: float) -> Tensor:
         """0: nothing is split off."""
         return phi.new_zeros(phi.shape[:-1])
 
-    def loss(
-        self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context
-    ) -> Tensor:
+    def loss(self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context) -> Tensor:
         """[..., B]."""
         log_p = phi.masked_fill(~coverage, -torch.inf)
         log_q = student.restricted(coverage).log_probs(temperature)
@@ -229,9 +222,7 @@ class TotalVariation:
         """0: nothing is split off."""
         return phi.new_zeros(phi.shape[:-1])
 
-    def loss(
-        self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context
-    ) -> Tensor:
+    def loss(self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context) -> Tensor:
         """[..., B]."""
         gap = student.restricted(coverage).probs(temperature) - phi
         return temperature**2 * gap.abs().sum(-1) / 2

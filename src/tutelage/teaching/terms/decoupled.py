@@ -46,9 +46,7 @@ class DKD:
 
     def __post_init__(self) -> None:
         if self.alpha < 0 or self.beta < 0:
-            raise InputError(
-                f"alpha and beta of {self.name} must not be negative, got {self.alpha}, {self.beta}"
-            )
+            raise InputError(f"alpha and beta of {self.name} must not be negative, got {self.alpha}, {self.beta}")
 
     def statistic(self, answer: Classes, temperature: float, context: Context) -> Tensor:
         """[..., B, C + 2]: the others' softmax (0 at the pivot), the pivot's mass, its number plus 1."""
@@ -67,9 +65,7 @@ class DKD:
         apart = self.alpha * both + self.beta * entropy(rest)
         return -(temperature**2) * torch.where(number > 0.5, apart, entropy(rest))
 
-    def loss(
-        self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context
-    ) -> Tensor:
+    def loss(self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context) -> Tensor:
         """[..., B]."""
         rest, mass, number = phi[..., :-2], phi[..., -2], phi[..., -1].round().long()
         found = number > 0

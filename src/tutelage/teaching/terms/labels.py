@@ -38,9 +38,7 @@ class BinaryKL:
         """T^2 times the negative entropy [..., B, C]."""
         return -(temperature**2) * entropy(torch.stack([phi, 1.0 - phi], dim=-1).clamp_min(0.0))
 
-    def loss(
-        self, student: Labels, phi: Tensor, coverage: Tensor, temperature: float, context: Context
-    ) -> Tensor:
+    def loss(self, student: Labels, phi: Tensor, coverage: Tensor, temperature: float, context: Context) -> Tensor:
         """[..., B, C]."""
         return self.energy(phi, temperature) + _cross_entropy(student, phi, temperature)
 
@@ -68,9 +66,7 @@ class BinaryCrossEntropy:
         """0: the loss is linear as it stands."""
         return torch.zeros_like(phi)
 
-    def loss(
-        self, student: Labels, phi: Tensor, coverage: Tensor, temperature: float, context: Context
-    ) -> Tensor:
+    def loss(self, student: Labels, phi: Tensor, coverage: Tensor, temperature: float, context: Context) -> Tensor:
         """[..., B, C]."""
         return _cross_entropy(student, phi, temperature)
 

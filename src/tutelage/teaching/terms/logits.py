@@ -52,9 +52,7 @@ class LogitMSE:
         """T^2 times the squared length [..., B]."""
         return temperature**2 * phi.square().sum(-1)
 
-    def loss(
-        self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context
-    ) -> Tensor:
+    def loss(self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context) -> Tensor:
         """[..., B]."""
         own = self._scaled(student.restricted(coverage), temperature)
         return temperature**2 * (own - phi).square().sum(-1)
@@ -93,9 +91,7 @@ class LogitL1:
         """0: nothing is split off."""
         return phi.new_zeros(phi.shape[:-1])
 
-    def loss(
-        self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context
-    ) -> Tensor:
+    def loss(self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context) -> Tensor:
         """[..., B]."""
         away = (student.restricted(coverage).centred() / temperature - phi).abs().sum(-1)
         return temperature * (away / coverage.sum() if self.over == "mean" else away)
@@ -128,9 +124,7 @@ class DIST:
 
     def __post_init__(self) -> None:
         if self.beta < 0 or self.gamma < 0:
-            raise InputError(
-                f"beta and gamma of {self.name} must not be negative, got {self.beta}, {self.gamma}"
-            )
+            raise InputError(f"beta and gamma of {self.name} must not be negative, got {self.beta}, {self.gamma}")
 
     @property
     def linear(self) -> bool:
@@ -152,9 +146,7 @@ class DIST:
         scale = temperature**2 * self.beta if self.linear else 0.0
         return scale * phi.square().sum(-1)
 
-    def loss(
-        self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context
-    ) -> Tensor:
+    def loss(self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context) -> Tensor:
         """[B]."""
         probs = student.restricted(coverage).probs(temperature)
         theirs = phi if self.linear else unit(centred(phi, coverage))
@@ -205,13 +197,9 @@ class LSKD:
         """That of the inner term."""
         return self.inner.energy(phi, temperature)
 
-    def loss(
-        self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context
-    ) -> Tensor:
+    def loss(self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context) -> Tensor:
         """[..., B]."""
-        return self.inner.loss(
-            _standardised(student.restricted(coverage)), phi, coverage, temperature, context
-        )
+        return self.inner.loss(_standardised(student.restricted(coverage)), phi, coverage, temperature, context)
 
 
 def _standardised(answer: Classes) -> Classes:

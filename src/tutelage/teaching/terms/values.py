@@ -53,9 +53,7 @@ class MSE:
         """Squared means [..., B, D]."""
         return phi.square()
 
-    def loss(
-        self, student: Values, phi: Tensor, coverage: Tensor, temperature: float, context: Context
-    ) -> Tensor:
+    def loss(self, student: Values, phi: Tensor, coverage: Tensor, temperature: float, context: Context) -> Tensor:
         """[..., B, D]."""
         return (_plain(student.mean, self.centre, self.spread) - phi).square()
 
@@ -90,9 +88,7 @@ class L1:
         """0: nothing is split off."""
         return torch.zeros_like(phi)
 
-    def loss(
-        self, student: Values, phi: Tensor, coverage: Tensor, temperature: float, context: Context
-    ) -> Tensor:
+    def loss(self, student: Values, phi: Tensor, coverage: Tensor, temperature: float, context: Context) -> Tensor:
         """[..., B, D]."""
         return (_plain(student.mean, self.centre, self.spread) - phi).abs()
 
@@ -129,9 +125,7 @@ class Huber:
         """0: nothing is split off."""
         return torch.zeros_like(phi)
 
-    def loss(
-        self, student: Values, phi: Tensor, coverage: Tensor, temperature: float, context: Context
-    ) -> Tensor:
+    def loss(self, student: Values, phi: Tensor, coverage: Tensor, temperature: float, context: Context) -> Tensor:
         """[..., B, D]."""
         own = _plain(student.mean, self.centre, self.spread)
         return torch.nn.functional.huber_loss(own, phi, reduction="none", delta=self.delta)
@@ -170,9 +164,7 @@ class GaussianKL:
         """Negative entropy of the normal distribution with these moments, without its constant [..., B, D]."""
         return -0.5 * (1.0 + _variance(phi).log())
 
-    def loss(
-        self, student: Values, phi: Tensor, coverage: Tensor, temperature: float, context: Context
-    ) -> Tensor:
+    def loss(self, student: Values, phi: Tensor, coverage: Tensor, temperature: float, context: Context) -> Tensor:
         """[..., B, D]."""
         return self.energy(phi, temperature) + _surprise(student, phi, self.name, self.centre, self.spread)
 
@@ -209,9 +201,7 @@ class GaussianNLL:
         """0: the loss is linear as it stands."""
         return torch.zeros_like(phi[..., 0])
 
-    def loss(
-        self, student: Values, phi: Tensor, coverage: Tensor, temperature: float, context: Context
-    ) -> Tensor:
+    def loss(self, student: Values, phi: Tensor, coverage: Tensor, temperature: float, context: Context) -> Tensor:
         """[..., B, D]."""
         constant = 0.5 * math.log(2.0 * math.pi) + constants(self.spread, phi).log()
         return constant + _surprise(student, phi, self.name, self.centre, self.spread)
@@ -219,9 +209,7 @@ class GaussianNLL:
 
 def _check(name: str, spread: tuple[float, ...]) -> None:
     if any(not value > 0 for value in spread):
-        raise InputError(
-            f"{name} measures in positive units, got {spread}: give a constant column the spread 1"
-        )
+        raise InputError(f"{name} measures in positive units, got {spread}: give a constant column the spread 1")
 
 
 def _plain(values: Tensor, centre: tuple[float, ...], spread: tuple[float, ...]) -> Tensor:
@@ -238,9 +226,7 @@ def _variance(phi: Tensor) -> Tensor:
     return (phi[..., 1] - phi[..., 0].square()).clamp_min(torch.finfo(phi.dtype).tiny)
 
 
-def _surprise(
-    student: Values, phi: Tensor, name: str, centre: tuple[float, ...], spread: tuple[float, ...]
-) -> Tensor:
+def _surprise(student: Values, phi: Tensor, name: str, centre: tuple[float, ...], spread: tuple[float, ...]) -> Tensor:
     """Expected squared distance in variances of the student, halved, plus the log of its scale."""
     if student.scale is None:
         raise InputError(
