@@ -31,10 +31,7 @@ def there_and_back(codec: Codec, answer: Answer) -> tuple[Answer, Tensor]:
 
     fields, meta = codec.decoded(answer)
     dtypes = {"bits": torch.bool, "float32": torch.float32}
-    out = {
-        name: torch.empty(len(answer), *field.shape, dtype=dtypes[field.dtype])
-        for name, field in fields.items()
-    }
+    out = {name: torch.empty(len(answer), *field.shape, dtype=dtypes[field.dtype]) for name, field in fields.items()}
     codec.decode(read, stored, meta, out)
     bound = codec.bound(read, len(answer), answer.kind_of_space, answer.meta())
     return type(answer).from_arrays(out, meta), bound
@@ -183,9 +180,9 @@ def test_top_k_is_for_class_probabilities_only() -> None:
     for answer in (Classes.of(torch.eye(3), "votes"), Labels.of(torch.zeros(2, 3)), Values.of(torch.zeros(2, 3))):
         with pytest.raises(InputError, match="most probable classes"):
             TopK(k=2).encode(answer)
-    for wrong in ({"k": 0}, {"mass": 1.5}, {}):
+    for k, mass in ((0, None), (None, 1.5), (None, None)):
         with pytest.raises(InputError):
-            TopK(**wrong)
+            TopK(k, mass)
 
 
 def test_names_of_codecs() -> None:

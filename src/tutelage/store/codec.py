@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -47,6 +47,7 @@ class Bound:
         return "exact" if self.value == 0 else f"at most {self.value:.2g} ({self.unit})"
 
 
+@runtime_checkable
 class Codec(Protocol):
     """One way of writing answers."""
 
@@ -94,7 +95,5 @@ def written(array: Tensor, dtype: str) -> tuple[Field, np.ndarray]:
     if not array.is_floating_point():
         return Field(shape, str(array.dtype).removeprefix("torch.")), array.numpy()
     if dtype == "bfloat16":
-        return Field(shape, dtype), array.to(torch.bfloat16).contiguous().view(torch.int16).numpy().view(
-            np.uint16
-        )
+        return Field(shape, dtype), array.to(torch.bfloat16).contiguous().view(torch.int16).numpy().view(np.uint16)
     return Field(shape, dtype), array.to(getattr(torch, dtype)).numpy()

@@ -27,9 +27,7 @@ def parse(text: str) -> Codec:
             return TopK(mass=float(text.removeprefix("mass")))
         return plain[text]
     except (KeyError, ValueError) as error:
-        raise InputError(
-            f"unknown codec {text!r}: use fp32, fp16, bf16, top<k> or mass<share>, as in top32"
-        ) from error
+        raise InputError(f"unknown codec {text!r}: use fp32, fp16, bf16, top<k> or mass<share>, as in top32") from error
 
 
 def from_json(value: Mapping[str, Any], where: object) -> Codec:

@@ -86,9 +86,7 @@ def _tensor_bytes(tensor: Tensor) -> memoryview:
     return raw(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
 
 
-def of_columns(
-    columns: Mapping[str, np.ndarray], names: Sequence[str], start: int, stop: int
-) -> dict[str, str]:
+def of_columns(columns: Mapping[str, np.ndarray], names: Sequence[str], start: int, stop: int) -> dict[str, str]:
     """The fingerprint of rows start..stop-1 of each named column.
 
     Equal values of equal type have equal fingerprints: byte order, memory order, the width of a
@@ -112,9 +110,7 @@ def _of_array(array: np.ndarray, column: str) -> str:
             return digest("strings", shape, lengths.tobytes(), "".join(items))
         return _digest(["objects", shape, *(_canonical(item, column) for item in items)])
     if array.dtype.hasobject:
-        raise InputError(
-            f"column {column!r} holds records with objects in them: give each field its own column"
-        )
+        raise InputError(f"column {column!r} holds records with objects in them: give each field its own column")
     plain = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
     kind = str(plain.dtype.descr)
     return digest("numbers", kind, shape, raw(plain))
@@ -135,9 +131,7 @@ def _canonical(value: object, column: str) -> bytes:
     if isinstance(value, list | tuple):
         return f"list:{_digest(_canonical(item, column) for item in value)}".encode()
     if isinstance(value, Mapping):
-        pairs = sorted(
-            _canonical(key, column) + b"=" + _canonical(item, column) for key, item in value.items()
-        )
+        pairs = sorted(_canonical(key, column) + b"=" + _canonical(item, column) for key, item in value.items())
         return f"map:{_digest(pairs)}".encode()
     if hasattr(value, "isoformat"):
         return f"{type(value).__name__}:{value!r}".encode()

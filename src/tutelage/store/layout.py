@@ -157,9 +157,7 @@ class Marker:
             present = np.unpackbits(bits, count=shard_rows, bitorder="little").view(np.bool_)
             return Marker(**value | {"present": present, "full": tuple(value["full"])})
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise StoreError(
-                f"{path} is damaged ({error}): teach these rows again, which replaces it"
-            ) from error
+            raise StoreError(f"{path} is damaged ({error}): teach again, which replaces it") from error
 
 
 def folder_name(teacher: str) -> str:
@@ -181,9 +179,7 @@ def marker_file(folder: Path, view: int, shard: int) -> Path:
 
 def markers(folder: Path) -> Iterator[tuple[int, int, Path]]:
     """View, shard and file of each marker, in order."""
-    found = [
-        (match, entry) for entry in (folder / "shards").iterdir() if (match := _MARKER.fullmatch(entry.name))
-    ]
+    found = [(match, entry) for entry in (folder / "shards").iterdir() if (match := _MARKER.fullmatch(entry.name))]
     yield from sorted((int(match[1]), int(match[2]), path) for match, path in found)
 
 

@@ -11,9 +11,7 @@ from .codecs import from_json
 from .layout import Manifest, Marker
 
 
-def same_teacher(
-    manifest: Manifest, fingerprint: Mapping[str, str], space: Space, codec: Codec, path: Path
-) -> None:
+def same_teacher(manifest: Manifest, fingerprint: Mapping[str, str], space: Space, codec: Codec, path: Path) -> None:
     """Compares a teacher with what the store at `path` knows of it.
 
     Raises:
@@ -27,9 +25,7 @@ def same_teacher(
         if known.get(part) != fingerprint.get(part)
     ]
     if changed:
-        raise StoreError(
-            f"teacher {name!r} has changed since {path} was written: {', '.join(changed)}: {way_out}"
-        )
+        raise StoreError(f"teacher {name!r} has changed since {path} was written: {', '.join(changed)}: {way_out}")
     if (manifest.kind, manifest.names) != (space.kind, space.names):
         raise StoreError(
             f"teacher {name!r} is stored with {manifest.kind} {list(manifest.names)[:9]}, and answers now "

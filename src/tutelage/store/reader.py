@@ -145,9 +145,7 @@ class Reader:
         for shard, marker in shards.items():
             present[shard * size : (shard + 1) * size] = marker.present
         present = present[: int(present.nonzero()[0][-1]) + 1]
-        arrays = {
-            name: self._map(name, view, field, len(present)) for name, field in self.manifest.stored.items()
-        }
+        arrays = {name: self._map(name, view, field, len(present)) for name, field in self.manifest.stored.items()}
         full = frozenset(arrays).intersection(*(marker.full for marker in shards.values()))
         whole = len(present) if present.all() else int(present.argmin())
         return View(present, whole, arrays, full)
@@ -254,15 +252,11 @@ def _by_view(row: np.ndarray, view: np.ndarray) -> list[tuple[int, np.ndarray, T
     return [(one, row[place], torch.from_numpy(place)) for one, place in places]
 
 
-def _fill(
-    reader: Reader, row: np.ndarray, view: int, arrays: Mapping[str, Tensor], place: Tensor | None
-) -> None:
+def _fill(reader: Reader, row: np.ndarray, view: int, arrays: Mapping[str, Tensor], place: Tensor | None) -> None:
     if place is None:
         reader.read(row, view, arrays)
         return
-    part = {
-        name: torch.empty(len(row), *tensor.shape[1:], dtype=tensor.dtype) for name, tensor in arrays.items()
-    }
+    part = {name: torch.empty(len(row), *tensor.shape[1:], dtype=tensor.dtype) for name, tensor in arrays.items()}
     reader.read(row, view, part)
     for name, tensor in part.items():
         arrays[name][place] = tensor

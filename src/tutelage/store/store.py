@@ -83,9 +83,7 @@ def plan(
     if shard_rows is not None:
         return manifest
     fitting = max(SHARD_BYTES // max(manifest.record, 1), 1)
-    return replace(
-        manifest, shard_rows=min(max(1 << (fitting.bit_length() - 1), SMALLEST_SHARD), LARGEST_SHARD)
-    )
+    return replace(manifest, shard_rows=min(max(1 << (fitting.bit_length() - 1), SMALLEST_SHARD), LARGEST_SHARD))
 
 
 @dataclass(frozen=True)
@@ -105,9 +103,7 @@ class Store:
 
     def names(self) -> tuple[str, ...]:
         """The teachers that are in the store, sorted."""
-        return tuple(
-            sorted(Manifest.read(found.parent).teacher for found in self.path.glob("*/manifest.json"))
-        )
+        return tuple(sorted(Manifest.read(found.parent).teacher for found in self.path.glob("*/manifest.json")))
 
     def manifest(self, name: str) -> Manifest | None:
         """What is written about a teacher, or None when there is nothing."""
@@ -186,9 +182,7 @@ class Store:
         for path in (folder / "locks").glob("session-*"):
             lock = take(path)
             if lock is None:
-                raise StoreError(
-                    f"teacher {name!r} is being taught by another process: wait for its end, or stop it"
-                )
+                raise StoreError(f"teacher {name!r} is being stored by another process: wait for its end, or stop it")
             lock.release()
         (folder / "manifest.json").unlink(missing_ok=True)
         shutil.rmtree(folder, ignore_errors=True)

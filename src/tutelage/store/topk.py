@@ -67,9 +67,7 @@ class TopK:
             "rest": written(rest.cpu(), "float32"),
             "valid": written(given.valid.cpu(), "float32"),
         }
-        return {name: pair[0] for name, pair in arrays.items()}, {
-            name: pair[1] for name, pair in arrays.items()
-        }
+        return {name: pair[0] for name, pair in arrays.items()}, {name: pair[1] for name, pair in arrays.items()}
 
     def decoded(self, answer: Answer) -> tuple[dict[str, Field], dict[str, Any]]:
         """Dense log-probabilities."""
@@ -115,6 +113,4 @@ class TopK:
         if isinstance(answer, Classes) and answer.kind != "votes":
             return answer
         what = "votes" if isinstance(answer, Classes) else answer.kind_of_space
-        raise InputError(
-            f"TopK keeps the most probable classes, and this teacher gives {what}: use fp32, fp16 or bf16"
-        )
+        raise InputError(f"TopK keeps the most probable classes, and this teacher gives {what}: use fp32, fp16 or bf16")

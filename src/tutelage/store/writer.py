@@ -112,9 +112,7 @@ class Writer:
         return lock
 
     def _after_a_kill(self) -> bool:
-        abandoned = [
-            lock for path in (self.folder / "locks").glob("session-*") if (lock := take(path)) is not None
-        ]
+        abandoned = [lock for path in (self.folder / "locks").glob("session-*") if (lock := take(path)) is not None]
         for lock in abandoned:
             lock.release()
         return bool(abandoned)
@@ -152,9 +150,7 @@ class Claim:
     def __post_init__(self) -> None:
         stored = self.writer.manifest.stored
         self.present = np.zeros(self.writer.manifest.shard_rows, dtype=np.bool_)
-        self._arrays = {
-            name: np.zeros((self.rows, *entry.width), entry.stored) for name, entry in stored.items()
-        }
+        self._arrays = {name: np.zeros((self.rows, *entry.width), entry.stored) for name, entry in stored.items()}
         path = marker_file(self.writer.folder, self.view, self.shard)
         self.marker = self.writer.marker(self.view, self.shard)
         if self.marker is None:

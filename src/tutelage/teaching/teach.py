@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -91,21 +92,21 @@ def teach(
     rows = _rows(row, table.length)
     names: list[str] = []
     for number, item in enumerate(teachers):
-        teacher = _made(item)
-        if teacher.name in names:
-            raise InputError(f"two teachers are named {teacher.name!r}: give each its own name")
-        names.append(teacher.name)
-        tell = _Teller(teacher.name, number, len(teachers), len(rows) * views, progress or (lambda _: None))
-        lesson = _Lesson(teacher, table, rows, store, codec, batch_size, shard_rows, commit_seconds, tell)
-        del teacher, item
-        lesson.run(views)
+        tell = _Teller(number, len(teachers), len(rows) * views, progress or (lambda _: None))
+        lesson = partial(_Lesson, table, rows, store, codec, batch_size, shard_rows, commit_seconds, tell)
+        names.append(_taught(item, lesson, views, names))
     return store.source(names)
 
 
-def _made(item: Teacher | Callable[[], Teacher]) -> Teacher:
-    if isinstance(item, type) or not hasattr(item, "answer"):
-        return cast("Callable[[], Teacher]", item)()
-    return cast("Teacher", item)
+def _taught(
+    item: Teacher | Callable[[], Teacher], lesson: Callable[[Teacher], _Lesson], views: int, others: list[str]
+) -> str:
+    """Teaches one teacher, which nobody holds afterwards if it was made here; its name."""
+    teacher = cast("Teacher", item() if isinstance(item, type) or not hasattr(item, "answer") else item)
+    if teacher.name in others:
+        raise InputError(f"two teachers are named {teacher.name!r}: give each its own name")
+    lesson(teacher).run(views)
+    return teacher.name
 
 
 def _rows(row: np.ndarray | Tensor, length: int) -> np.ndarray:
@@ -141,7 +142,6 @@ class _Table:
 class _Teller:
     """Counts rows and tells how far one teacher is."""
 
-    teacher: str
     number: int
     teachers: int
     total: int
@@ -150,21 +150,18 @@ class _Teller:
     asked: int = 0
     began: float = field(default_factory=time.monotonic)
 
-    def __call__(self, *, found: int = 0, asked: int = 0) -> None:
+    def __call__(self, teacher: Teacher, *, found: int = 0, asked: int = 0) -> None:
         self.done += found + asked
         self.asked += asked
         pace = (time.monotonic() - self.began) / self.asked if self.asked else None
         left = None if pace is None else pace * (self.total - self.done)
-        self.progress(
-            TeachProgress(self.teacher, self.number, self.teachers, self.done, self.total, self.asked, left)
-        )
+        self.progress(TeachProgress(teacher.name, self.number, self.teachers, self.done, self.total, self.asked, left))
 
 
 @dataclass(frozen=True)
 class _Lesson:
     """One teacher answers the rows that the store does not have yet."""
 
-    teacher: Teacher
     table: _Table
     rows: np.ndarray
     store: Store
@@ -173,6 +170,7 @@ class _Lesson:
     shard_rows: int | None
     commit_seconds: float
     tell: _Teller
+    teacher: Teacher
 
     def run(self, views: int) -> None:
         """Teaches all shards, those that other processes are at last."""
@@ -207,15 +205,11 @@ class _Lesson:
             with _blamed(self.teacher, first):
                 answer = ask_one(self.teacher, self.table.columns, first)
                 fingerprint = self.teacher.fingerprint
-                manifest = plan(
-                    self.teacher.name, fingerprint, self.teacher.space, answer, self.codec, self.shard_rows
-                )
+                manifest = plan(self.teacher.name, fingerprint, self.teacher.space, answer, self.codec, self.shard_rows)
             with self.store.writer(manifest) as writer:
                 claim = self._claim(writer, 0, first)
                 if claim is None:
-                    raise StoreError(
-                        f"a shard of teacher {self.teacher.name!r}, new to {self.store.path}, is locked"
-                    )
+                    raise StoreError(f"a shard of teacher {self.teacher.name!r}, new to {self.store.path}, is locked")
                 try:
                     self._reserve(writer, claim)
                     claim.put(first, answer)
@@ -234,7 +228,7 @@ class _Lesson:
         if marker is not None:
             self._check_content(marker, start)
             if marker.present[rows - start].all():
-                self.tell(found=len(rows))
+                self.tell(self.teacher, found=len(rows))
                 return True
         claim = self._claim(writer, view, rows)
         if claim is None:
@@ -243,7 +237,7 @@ class _Lesson:
             if claim.marker is not None:
                 self._check_content(claim.marker, start)
             missing = rows[~claim.present[rows - start]]
-            self.tell(found=len(rows) - len(missing))
+            self.tell(self.teacher, found=len(rows) - len(missing))
             if len(missing):
                 self._reserve(writer, claim)
                 self._fill(writer, claim, missing)
@@ -259,7 +253,7 @@ class _Lesson:
                 batch = rows[at : at + self.batch_size]
                 with _blamed(self.teacher, batch, f"shard {claim.shard} of view {claim.view}, "):
                     claim.put(batch, ask_one(self.teacher, self.table.columns, batch))
-                self.tell(asked=len(batch))
+                self.tell(self.teacher, asked=len(batch))
                 if time.monotonic() - committed > self.commit_seconds:
                     self._commit(writer, claim)
                     committed = time.monotonic()
