@@ -38,7 +38,6 @@ TRUST = (0.3, 0.1, 0.2, 0.25, 0.15)
 HOUSE: list[tuple[Any, tuple[str, ...]]] = [
     (Mean(), ALL),
     (Weighted(TRUST), ALL),
-    (Weighted((1.0, 0.0, 2.0, 0.0, 3.0)), ALL),
     (GeometricMean(), ALL),
     (GeometricMean(TRUST), ALL),
     (MeanLogits(), CHOICES),
@@ -49,7 +48,6 @@ HOUSE: list[tuple[Any, tuple[str, ...]]] = [
     (SoftVote(TRUST), CHOICES),
     (Median(), ALL),
     (Trimmed(0.2), ALL),
-    (Trimmed(0.34), ALL),
     (Confidence("exact"), CHOICES),
     (Confidence("softmax"), CHOICES),
     (Entropy("paper"), CHOICES),
@@ -62,9 +60,7 @@ HOUSE: list[tuple[Any, tuple[str, ...]]] = [
     (Performance("truth"), CHOICES),
     (Performance("nce"), CHOICES),
     (Performance("inv_mse"), ALL),
-    (DynamicPerformance("correct"), CHOICES),
     (DynamicPerformance("truth"), CHOICES),
-    (DynamicPerformance("nce"), CHOICES),
     (DynamicPerformance("inv_mse"), ALL),
     (Stacking(), ALL),
 ]
