@@ -137,14 +137,10 @@ def test_entropy(case: str) -> None:
 @pytest.mark.parametrize("case", oracle.cases("fusion_camkd"))
 def test_confidence(case: str) -> None:
     """The source divides by K although its weights sum to 1."""
-    check_weights(
-        "fusion_camkd", case, Confidence("exact"), 1 / len(oracle.load("fusion_camkd")[case]["z_t"])
-    )
+    check_weights("fusion_camkd", case, Confidence("exact"), 1 / len(oracle.load("fusion_camkd")[case]["z_t"]))
 
 
-@pytest.mark.parametrize(
-    "case", [c for c in oracle.cases("fusion_camkd") if "k3" in str(c) or "k5" in str(c)]
-)
+@pytest.mark.parametrize("case", [c for c in oracle.cases("fusion_camkd") if "k3" in str(c) or "k5" in str(c)])
 def test_confidence_softmax_is_another_rule(case: str) -> None:
     numbers = oracle.load("fusion_camkd")[case]
     wanted = torch.softmax(-double(numbers["teacher_ce"]), 0)
@@ -233,9 +229,7 @@ class Inner:
     def energy(self, phi: Tensor, temperature: float) -> Tensor:
         return torch.zeros_like(phi[..., 0])
 
-    def loss(
-        self, student: Values, phi: Tensor, coverage: Tensor, temperature: float, context: Context
-    ) -> Tensor:
+    def loss(self, student: Values, phi: Tensor, coverage: Tensor, temperature: float, context: Context) -> Tensor:
         assert student.scale is not None
         return -(torch.stack([student.mean, student.scale], dim=-1) * phi).sum(-1)
 
@@ -332,9 +326,7 @@ def test_majority(case: str) -> None:
     numbers = oracle.load("vote_aggregation")[case]
     votes, classes = torch.from_numpy(numbers["votes"]).T, int(numbers["n_classes"])
     ballots = torch.nn.functional.one_hot(votes.clamp_min(0), classes).double()
-    signals = stacked(
-        [Classes.of(one, "votes", valid=cast >= 0) for one, cast in zip(ballots, votes, strict=True)]
-    )
+    signals = stacked([Classes.of(one, "votes", valid=cast >= 0) for one, cast in zip(ballots, votes, strict=True)])
     some = (votes >= 0).any(0)
     close(formed(HardVote(), signals)[some], numbers["majority_prob"][some.numpy()])
     clear = some & ~torch.from_numpy(numbers["majority_tie"])

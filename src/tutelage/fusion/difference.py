@@ -72,9 +72,7 @@ def _between_classes(signals: Classes, measure: Measure) -> tuple[Tensor, Tensor
     coverage = signals.coverage
     probs = signals.probs()
     if bool((coverage == coverage[0]).all()):
-        return pairwise(probs, measure).sum(-1), torch.ones_like(coverage[:, None, :1]).expand(
-            -1, len(probs), 1
-        )
+        return pairwise(probs, measure).sum(-1), torch.ones_like(coverage[:, None, :1]).expand(-1, len(probs), 1)
     shared = (coverage.unsqueeze(0) & coverage.unsqueeze(1)).sum(-1, keepdim=True) >= 2
     return pairwise(probs, measure, cover(coverage).expand_as(probs)).sum(-1), shared
 
@@ -82,9 +80,7 @@ def _between_classes(signals: Classes, measure: Measure) -> tuple[Tensor, Tensor
 def _between_values(signals: Values, pairs: Tensor, measure: Measure) -> Tensor:
     """Squared distances [T, T, B, D] in units of the mean distance of the item's pairs."""
     if measure != "squared":
-        raise InputError(
-            f"values are compared by their squared distance, not by {measure!r}: use measure='squared'"
-        )
+        raise InputError(f"values are compared by their squared distance, not by {measure!r}: use measure='squared'")
     centre = signals.mean.masked_fill(~signals.valid, 0.0).sum(0) / signals.valid.sum(0).clamp_min(1)
     away = (signals.mean - centre).masked_fill(~signals.valid, 0.0)
     size = away.abs().amax(0)

@@ -50,9 +50,7 @@ class Entropy:
         if isinstance(signals, Classes):
             amount = entropy(signals.probs())
         else:
-            amount = entropy(
-                torch.stack([torch.sigmoid(signals.logits), torch.sigmoid(-signals.logits)], dim=-1)
-            )
+            amount = entropy(torch.stack([torch.sigmoid(signals.logits), torch.sigmoid(-signals.logits)], dim=-1))
         amount = torch.where(valid, amount, torch.zeros_like(amount))
         if self.form == "softmax":
             return Weights(masked_softmax(-amount / self.tau, valid))

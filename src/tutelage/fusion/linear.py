@@ -29,9 +29,7 @@ class Linear:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Outputs float64 [N, outputs] of inputs [N, inputs]."""
-        weight, bias = (
-            torch.tensor(part, dtype=torch.float64, device=x.device) for part in (self.weight, self.bias)
-        )
+        weight, bias = (torch.tensor(part, dtype=torch.float64, device=x.device) for part in (self.weight, self.bias))
         return x.double() @ weight.T + bias
 
 

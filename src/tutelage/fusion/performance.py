@@ -62,9 +62,7 @@ class Performance:
 
     def taking(self, teachers: Sequence[int]) -> Performance:
         """The same for these teachers only, in this order."""
-        return (
-            self if self.weights is None else replace(self, weights=tuple(self.weights[t] for t in teachers))
-        )
+        return self if self.weights is None else replace(self, weights=tuple(self.weights[t] for t in teachers))
 
     def bound(self, names: Sequence[str]) -> Performance:
         """The same: the weights are in the order of the teachers it was fitted on."""
@@ -118,9 +116,7 @@ class DynamicPerformance:
     def renewed(self, student: Any) -> DynamicPerformance:
         """The same with the rows weighted by what this student's answers ([N, ...]) still miss."""
         if self.record is None:
-            raise InputError(
-                f"fusion {self.name!r} was not fitted: call fit(signals, target, labelled) first"
-            )
+            raise InputError(f"fusion {self.name!r} was not fitted: call fit(signals, target, labelled) first")
         record = self.record
         if len(student) != record.scores.shape[1]:
             raise InputError(
@@ -158,9 +154,7 @@ class Record:
     labelled: Tensor
 
 
-def achieved(
-    signals: Any, target: Tensor, labelled: Tensor, reward: Reward, who: str
-) -> tuple[Tensor, Tensor]:
+def achieved(signals: Any, target: Tensor, labelled: Tensor, reward: Reward, who: str) -> tuple[Tensor, Tensor]:
     """What each teacher achieved on each row, and where that is known: [T, N, columns] both.
 
     For `inv_mse` it is the squared error, whose mean is inverted later.
@@ -229,14 +223,10 @@ def _numbers(weights: Tensor) -> Numbers:
 
 def _applied(weights: Numbers | None, signals: Any, who: str) -> Weights:
     if weights is None:
-        raise InputError(
-            f"fusion {who!r} has no weights yet: call fit(signals, target, labelled) on held-out rows"
-        )
+        raise InputError(f"fusion {who!r} has no weights yet: call fit(signals, target, labelled) on held-out rows")
     valid: Tensor = signals.valid
     if len(weights) != valid.shape[0]:
-        raise InputError(
-            f"fusion {who!r} was fitted on {len(weights)} teachers and got {valid.shape[0]}: fit it again"
-        )
+        raise InputError(f"fusion {who!r} was fitted on {len(weights)} teachers and got {valid.shape[0]}: fit it again")
     table = torch.tensor(weights, dtype=dtype_of(signals), device=valid.device)
     wide = table if valid.dim() == 2 else table.unsqueeze(1)
     return Weights(normalised(wide.expand(valid.shape), valid))

@@ -61,9 +61,7 @@ class GeometricMean:
             scores[..., coverage] = geometric(logs[..., coverage], weights)
             return Target(Classes.of(scores, "log_probs", valid=valid, coverage=coverage))
         if isinstance(signals, Labels):
-            return Target(
-                Labels.of(mixed(signals.logits, weights), valid=valid, coverage=signals.coverage.any(0))
-            )
+            return Target(Labels.of(mixed(signals.logits, weights), valid=valid, coverage=signals.coverage.any(0)))
         if signals.scale is None:
             raise refusal(self.name, signals, "without scales they are no distributions", "Mean or Median")
         return Target(_normal_pool(signals, weights))
@@ -96,9 +94,7 @@ class MeanLogits:
             coverage = one_coverage(signals, self.name)
             scores = mixed(signals.centred(), weights)
             return Target(Classes.of(scores, "logits", valid=valid, coverage=coverage))
-        return Target(
-            Labels.of(mixed(signals.logits, weights), valid=valid, coverage=signals.coverage.any(0))
-        )
+        return Target(Labels.of(mixed(signals.logits, weights), valid=valid, coverage=signals.coverage.any(0)))
 
 
 def _normal_pool(signals: Values, weights: Tensor) -> Values:

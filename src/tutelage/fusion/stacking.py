@@ -88,9 +88,7 @@ class Stacking:
         features = _features(signals)
         models = self._models(features)
         valid, coverage = signals.valid.any(0), signals.coverage.any(0)
-        outputs = [
-            model(inputs).to(dtype_of(signals)) for model, inputs in zip(models, features, strict=True)
-        ]
+        outputs = [model(inputs).to(dtype_of(signals)) for model, inputs in zip(models, features, strict=True)]
         if isinstance(signals, Classes):
             scores = torch.zeros_like(signals.scores[0])
             scores[:, list(self.seen)] = _log_probs(outputs[0])
@@ -105,8 +103,7 @@ class Stacking:
     def _models(self, features: list[Tensor]) -> tuple[Linear, ...]:
         if self.models is None:
             raise InputError(
-                f"fusion {self.name!r} was not fitted: call fit(signals, target, labelled) on out-of-fold "
-                "answers"
+                f"fusion {self.name!r} was not fitted: call fit(signals, target, labelled) on out-of-fold answers"
             )
         made_for, got = [model.inputs for model in self.models], [inputs.shape[-1] for inputs in features]
         if made_for != got:

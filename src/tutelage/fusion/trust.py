@@ -62,9 +62,7 @@ def ordered(trust: Trust | None, names: Sequence[str], who: str) -> tuple[float,
             )
         return tuple(float(trust[name]) for name in names)
     if len(trust) != len(names):
-        raise InputError(
-            f"{who} has {len(trust)} weights for {len(names)} teachers {list(names)}: give one each"
-        )
+        raise InputError(f"{who} has {len(trust)} weights for {len(names)} teachers {list(names)}: give one each")
     return trust
 
 
@@ -89,8 +87,7 @@ def expanded(trust: Trust | None, answer: Any, who: str) -> Tensor:
     numbers = _positional(trust, who)
     if len(numbers) != valid.shape[0]:
         raise InputError(
-            f"{who} has weights for {len(numbers)} teachers and got answers of {valid.shape[0]}: give one "
-            "weight each"
+            f"{who} has weights for {len(numbers)} teachers and got answers of {valid.shape[0]}: give one weight each"
         )
     column = torch.tensor(numbers, dtype=dtype_of(answer), device=valid.device)
     return column.view(-1, *[1] * (valid.dim() - 1)).expand(valid.shape)

@@ -83,9 +83,7 @@ def leave_one_out(phi: Tensor, weights: Tensor) -> Tensor:
     """
     wide = _expand(weights, phi.dim())
     others, total = _sum_of_others(phi * wide), _sum_of_others(wide)
-    return torch.where(
-        total > 0, others / total.clamp_min(torch.finfo(phi.dtype).tiny), torch.zeros_like(others)
-    )
+    return torch.where(total > 0, others / total.clamp_min(torch.finfo(phi.dtype).tiny), torch.zeros_like(others))
 
 
 def _sum_of_others(values: Tensor) -> Tensor:

@@ -62,8 +62,7 @@ def check_fusion(fusion: Fusion, *, answers: Collection[str] | None = None) -> N
                 assert far <= HOLDS, f"{where}: {name} is declared, but is off by {far:.2g}"
     for name in sorted(INVARIANTS - fusion.invariants):
         assert largest[name] > VIOLATED, (
-            f"{fusion.name}: {name} is not declared, and no example violates it by more than {VIOLATED}: "
-            "declare it"
+            f"{fusion.name}: {name} is not declared, and no example violates it by more than {VIOLATED}: declare it"
         )
 
 
@@ -127,9 +126,7 @@ def _of_part(prepared: Fusion, fusion: Fusion, case: Case) -> tuple[Weights | Ta
 def _check_weights(result: Weights, signals: Any, where: str) -> None:
     values, valid = result.values, signals.valid
     number = next(v.dtype for v in signals.to_arrays().values() if v.dtype.is_floating_point)
-    assert values.shape == valid.shape, (
-        f"{where}: weights {tuple(values.shape)} for answers {tuple(valid.shape)}"
-    )
+    assert values.shape == valid.shape, f"{where}: weights {tuple(values.shape)} for answers {tuple(valid.shape)}"
     assert values.dtype == number, f"{where}: answers are {number}, weights are {values.dtype}"
     assert not values.requires_grad, f"{where}: the weights carry a gradient"
     assert bool(torch.isfinite(values).all()), f"{where}: a weight is not finite"
@@ -142,9 +139,7 @@ def _check_weights(result: Weights, signals: Any, where: str) -> None:
 
 def _check_target(result: Target, signals: Any, where: str) -> None:
     answer, valid = result.answer, signals.valid
-    assert type(answer) is type(signals), (
-        f"{where}: gave {type(answer).__name__} for {type(signals).__name__}"
-    )
+    assert type(answer) is type(signals), f"{where}: gave {type(answer).__name__} for {type(signals).__name__}"
     answer.check(where)
     assert answer.valid.shape == valid.shape[1:], f"{where}: target about {tuple(answer.valid.shape)} items"
     assert bool((answer.valid <= valid.any(0)).all()), f"{where}: says something where no teacher does"

@@ -117,9 +117,7 @@ def _case(plan: _Plan, kind: str, dtype: torch.dtype) -> Case:
     return Case(plan.name, rows, heldout, tuple(range(plan.teachers)), plan.mixed or not plan.scales)
 
 
-def _part(
-    plan: _Plan, kind: str, dtype: torch.dtype, rows: int, coverage: Tensor, chance: torch.Generator
-) -> Part:
+def _part(plan: _Plan, kind: str, dtype: torch.dtype, rows: int, coverage: Tensor, chance: torch.Generator) -> Part:
     target, labelled = _labels(plan, kind, dtype, rows, chance)
     answers: list[Any] = []
     for teacher in range(plan.teachers + 1):
@@ -146,9 +144,7 @@ def _part(
     return Part(Signals(names, tuple(answers[:-1])), hidden, labelled, answers[-1])
 
 
-def _labels(
-    plan: _Plan, kind: str, dtype: torch.dtype, rows: int, chance: torch.Generator
-) -> tuple[Tensor, Tensor]:
+def _labels(plan: _Plan, kind: str, dtype: torch.dtype, rows: int, chance: torch.Generator) -> tuple[Tensor, Tensor]:
     shape = (rows,) if kind == "classes" else (rows, plan.width)
     labelled = torch.ones(shape, dtype=torch.bool)
     if plan.unlabelled:

@@ -74,8 +74,7 @@ def ready(fusion: Fusion, case: Case) -> Fusion:
             made = made.taking(case.teachers)
         except IndexError as error:
             raise AssertionError(
-                f"{fusion.name} holds something per teacher: give check_fusion one for {MOST_TEACHERS} "
-                "teachers"
+                f"{fusion.name} holds something per teacher: give check_fusion one for {MOST_TEACHERS} teachers"
             ) from error
     return made
 
@@ -157,9 +156,7 @@ def _outside(points: Tensor, told: Tensor) -> float:
     best = float("inf")
     for size in range(1, len(points) + 1):
         for some in combinations(range(len(points)), size):
-            corners = torch.cat(
-                [points[list(some)].double(), torch.ones(size, 1, dtype=torch.float64)], dim=1
-            ).T
+            corners = torch.cat([points[list(some)].double(), torch.ones(size, 1, dtype=torch.float64)], dim=1).T
             wanted = torch.cat([told.double(), torch.ones(1, dtype=torch.float64)])
             shares = torch.linalg.pinv(corners) @ wanted
             residual = float((corners @ shares - wanted).abs().max())
