@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -44,7 +44,7 @@ class Classification:
             raise InputError(f"{len(self.classes)} classes need as many class weights, got {len(self.class_weight)}")
 
     @classmethod
-    def of(cls, space: Space, target: np.ndarray, labelled: np.ndarray) -> Self:
+    def of(cls, space: Space, target: np.ndarray, labelled: np.ndarray) -> Classification:
         """Classification into the names of a space."""
         return cls(space.names)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -40,7 +40,7 @@ class MultiLabel:
             raise InputError(f"multi-label needs at least one label, all different, got {list(self.labels)}")
 
     @classmethod
-    def of(cls, space: Space, target: np.ndarray, labelled: np.ndarray) -> Self:
+    def of(cls, space: Space, target: np.ndarray, labelled: np.ndarray) -> MultiLabel:
         """Multi-label classification into the names of a space."""
         return cls(space.names)
 

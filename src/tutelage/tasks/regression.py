@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -65,7 +65,7 @@ class Regression:
             raise InputError("the hard loss nll needs a scale: Regression(..., with_scale=True)")
 
     @classmethod
-    def of(cls, space: Space, target: np.ndarray, labelled: np.ndarray) -> Self:
+    def of(cls, space: Space, target: np.ndarray, labelled: np.ndarray) -> Regression:
         """Regression of the names of a space, centred and scaled by the labelled targets [N, D]."""
         known = [target[labelled[:, d], d].astype(np.float64) for d in range(len(space.names))]
         centre = tuple(float(values.mean()) if len(values) else 0.0 for values in known)
