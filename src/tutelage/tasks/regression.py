@@ -59,8 +59,6 @@ class Regression:
             )
         if any(not value > 0 for value in self.spread):
             raise InputError(f"spreads must be positive, got {self.spread}: give a constant column the spread 1")
-        if self.loss not in ("mse", "huber", "nll"):
-            raise InputError(f"hard loss {self.loss!r} is not known: mse, huber, nll")
         if self.loss == "nll" and not self.with_scale:
             raise InputError("the hard loss nll needs a scale: Regression(..., with_scale=True)")
 
