@@ -29,7 +29,7 @@ import torch
 from torch import Tensor, nn
 
 import oracle
-from tutelage.core import INVARIANTS, Batch, Classes, Context, Signals, Space, Target, Values, Weights
+from tutelage.core import INVARIANTS, Batch, Classes, Context, Signals, Target, Values, Weights
 from tutelage.fusion import (
     Confidence,
     Entropy,
@@ -45,7 +45,7 @@ from tutelage.fusion import (
     Weighted,
 )
 from tutelage.ops.simplex import positive
-from tutelage.tasks import Classification
+from tutelage.tasks import Classification, Regression
 from tutelage.teaching.distillation import Distillation
 from tutelage.teaching.objective import Loss, Objective
 from tutelage.teaching.sources import Memory
@@ -234,32 +234,18 @@ class Inner:
         return -(torch.stack([student.mean, student.scale], dim=-1) * phi).sum(-1)
 
 
-@dataclass(frozen=True)
-class Numbers:
-    """A user's own task: one number, with a scale."""
-
-    name: ClassVar[str] = "numbers"
-    space: ClassVar[Space] = Space(Values, ("value",))
-
-    def answer(self, student: nn.Module, batch: Batch) -> Values:
-        told = student(*batch.inputs.values())
-        return Values.of(told[:, :1], told[:, 1:])
-
-    def hard_loss(self, answer: Values, target: Tensor) -> Tensor:
-        return (answer.mean - target).square()
-
-
 def pulled(fusion: Any, signals: Signals) -> tuple[Tensor, Tensor]:
     """Mean and variance [B] of the target that the student is drawn to."""
     rows = len(signals)
-    task: Any = Numbers()
+    task: Any = Regression(("value",), with_scale=True)
     term: Any = Inner()
     distillation = Distillation(Memory(signals), fusion, Objective((term,), soft=1.0), task)
-    table = Table(torch.ones(rows, 2, dtype=torch.float64))
+    table = Table(torch.zeros(rows, 2, dtype=torch.float64))
     batch = Batch.of({"row": torch.arange(rows)}, torch.zeros(rows, 1, dtype=torch.float64))
     distillation.loss(table, batch).backward()
     assert table.answers.grad is not None
-    first, second = (-table.answers.grad * rows).unbind(-1)
+    slope = torch.tensor([1.0, 0.5])  # of mean and of softplus scale at 0
+    first, second = (-table.answers.grad * rows / slope).unbind(-1)
     return first, second - first.square()
 
 
