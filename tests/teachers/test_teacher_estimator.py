@@ -30,6 +30,7 @@ from skops.io import dump
 
 from tutelage.core import Classes, InputError, Labels, MissingExtraError, Space, Values
 from tutelage.teachers import EstimatorTeacher, aligned, load_estimator
+from tutelage.teachers.features import table
 
 
 class Centroid(ClassifierMixin, BaseEstimator):
@@ -174,6 +175,15 @@ def test_wrong_column_names_are_listed(iris: Any) -> None:
         EstimatorTeacher(model, reads="x").answer({"x": features[:, :3]})
 
 
+def test_trees_get_arrays_in_the_order_of_their_features(iris: Any) -> None:
+    features, target, names = iris
+    columns = {name: features[:, i] for i, name in enumerate(names)}
+    model = LGBMClassifier(n_estimators=2, verbose=-1, n_jobs=1).fit(pl.DataFrame(columns), target)
+    given = table(columns, names[::-1], model, "trees")
+    assert isinstance(given, np.ndarray)
+    assert np.array_equal(given, features)
+
+
 def test_mixed_columns_and_text() -> None:
     columns = {"city": np.array(["A", "B", "A", "C"] * 5, dtype=object), "age": np.arange(20.0)}
     target = np.array([0, 1] * 10)
@@ -257,9 +267,7 @@ def test_fingerprint_is_the_same_after_saving_and_asking(digits: Any, forest: An
     again.n_jobs = 2
     assert before == teacher.fingerprint == EstimatorTeacher(again, reads="pixels").fingerprint
     dump(forest, tmp_path / "forest.skops")
-    from_file = EstimatorTeacher(
-        load_estimator(tmp_path / "forest.skops", trusted=["sklearn.tree._tree.Tree"]), reads="pixels"
-    )
+    from_file = EstimatorTeacher(load_estimator(tmp_path / "forest.skops"), reads="pixels")
     assert before == from_file.fingerprint
     other = RandomForestClassifier(30, random_state=1)
     other.fit(digits.columns["pixels"][digits.train], digits.target[digits.train])

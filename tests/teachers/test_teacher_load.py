@@ -34,9 +34,8 @@ def test_every_known_kind(
     (tmp_path / "rules.py").write_text(RULES)
     probs = forest.predict_proba(digits.shown["pixels"])
     np.savez(tmp_path / "p.npz", row=digits.shown["row"], **{f"p_{c}": probs[:, c] for c in range(10)})
-    tree = ["sklearn.tree._tree.Tree"]
     made = [
-        load_teacher(tmp_path / "forest.skops", reads="pixels", space=DIGITS, trusted=tree),
+        load_teacher(tmp_path / "forest.skops", reads="pixels", space=DIGITS),
         load_teacher(tmp_path / "forest.pkl", reads="pixels", space=DIGITS, allow_pickle=True),
         load_teacher(onnx_files["numbers"], reads="pixels", space=DIGITS),
         load_teacher(tmp_path / "p.npz", reads=(), space=DIGITS, key="row"),

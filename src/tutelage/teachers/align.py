@@ -180,9 +180,7 @@ def _groups(teacher: Teacher, space: Space, mapping: Mapping[Any, Any]) -> list[
     own = teacher.space.names
     told = {_find(source, own): target for source, target in mapping.items()}
     strange = [source for source in mapping if _find(source, own) is None]
-    lost = [
-        target for target in mapping.values() if target is not None and _find(target, space.names) is None
-    ]
+    lost = [target for target in mapping.values() if target is not None and _find(target, space.names) is None]
     if strange or lost:
         raise InputError(
             f"the mapping of teacher {teacher.name!r} names {strange or lost}, which "
@@ -197,8 +195,7 @@ def _groups(teacher: Teacher, space: Space, mapping: Mapping[Any, Any]) -> list[
     if not any(groups):
         raise InputError(
             f"teacher {teacher.name!r} and the task have no name in common: it answers about {_short(own)}, "
-            "the task "
-            f"about {_short(space.names)}. Give mapping={{{own[0]!r}: {space.names[0]!r}, ...}}"
+            f"the task about {_short(space.names)}. Give mapping={{{own[0]!r}: {space.names[0]!r}, ...}}"
         )
     return groups
 

@@ -99,8 +99,7 @@ def numbers_of(found: Any, reading: Reading) -> tuple[Tensor, Tensor | None]:
     keys = f" with keys {sorted(found)}" if isinstance(found, Mapping) else ""
     raise InputError(
         f"{reading.who} returned a {type(found).__name__}{keys}: return a tensor, a tuple whose first item "
-        "is one, an "
-        "object with .logits, or a dict with 'logits' (for values also 'mean' and 'scale')"
+        "is one, an object with .logits, or a dict with 'logits' (for values also 'mean' and 'scale')"
     )
 
 
@@ -114,13 +113,10 @@ def plain_tensor(column: np.ndarray, dtype: torch.dtype, who: str, name: str) ->
     if kind not in "fiub":
         raise InputError(
             f"{who} reads column {name!r} of type {column.dtype}, which no tensor holds: give transform=, a "
-            "function "
-            "from the raw columns to tensors"
+            "function from the raw columns to tensors"
         )
     if kind == "f":
-        return torch.from_numpy(
-            np.array(column, dtype=np.float64 if dtype == torch.float64 else np.float32)
-        ).to(dtype)
+        return torch.from_numpy(np.array(column, dtype=np.float64 if dtype == torch.float64 else np.float32)).to(dtype)
     if column.dtype in (np.uint8, np.bool_):
         return torch.from_numpy(np.array(column))
     return torch.from_numpy(np.array(column, dtype=np.int64))

@@ -85,9 +85,7 @@ class _Walk:
             yield flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b""
         elif isinstance(value, Mapping):
             yield type(value).__name__
-            for key in sorted(
-                (k for k in value if k not in IGNORED), key=lambda k: (type(k).__name__, str(k))
-            ):
+            for key in sorted((k for k in value if k not in IGNORED), key=lambda k: (type(k).__name__, str(k))):
                 yield f"{self.of(key)}={self.of(value[key])}"
         elif isinstance(value, list | tuple):
             yield f"{type(value).__name__}:{len(value)}"
@@ -151,8 +149,7 @@ class _Walk:
         except Exception as error:
             raise InputError(
                 f"a {name} has no content that can be fingerprinted ({error}): keep it out of the teacher, "
-                "or make it "
-                "anew at each call"
+                "or make it anew at each call"
             ) from error
         if isinstance(parts, str):
             yield f"{name}:{parts}"

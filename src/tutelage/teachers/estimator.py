@@ -137,16 +137,13 @@ def _space(estimator: Any, names: Sequence[Any] | np.ndarray | None, who: str) -
         if _role(estimator) == "classifier" or hasattr(estimator, "predict_proba"):
             raise InputError(f"{who}: {type(estimator).__name__} has no classes_: fit it first")
         if not hasattr(estimator, "predict"):
-            raise InputError(
-                f"{who}: {type(estimator).__name__} has no predict: a teacher has to answer about rows"
-            )
+            raise InputError(f"{who}: {type(estimator).__name__} has no predict: a teacher has to answer about rows")
         return Space(Values, () if names is None else class_names(names))
     several = isinstance(classes, list) and bool(classes) and np.ndim(classes[0]) > 0
     if several and any({class_name(c) for c in part} - {"0", "1", "False", "True"} for part in classes):
         raise InputError(
             f"{who} has several outputs with classes {[list(part) for part in classes[:3]]}: only yes/no "
-            "outputs make "
-            "labels; give one teacher per output"
+            "outputs make labels; give one teacher per output"
         )
     if several or _multilabel(_last(estimator)):
         own = () if several or _counted(classes) else class_names(classes)
@@ -154,18 +151,14 @@ def _space(estimator: Any, names: Sequence[Any] | np.ndarray | None, who: str) -
     own = class_names(classes)
     given = own if names is None else class_names(names)
     if len(given) != len(own):
-        raise InputError(
-            f"{who} knows the {len(own)} classes {list(own)}, but got {len(given)} names {list(given)}"
-        )
+        raise InputError(f"{who} knows the {len(own)} classes {list(own)}, but got {len(given)} names {list(given)}")
     return Space(Classes, given)
 
 
 def _multilabel(estimator: Any) -> bool:
     """Whether a classifier with one list of classes answers yes or no to each of them."""
     coder = getattr(estimator, "_label_binarizer", None)
-    return bool(getattr(estimator, "multilabel_", False)) or (
-        getattr(coder, "y_type_", None) == "multilabel-indicator"
-    )
+    return bool(getattr(estimator, "multilabel_", False)) or (getattr(coder, "y_type_", None) == "multilabel-indicator")
 
 
 def _counted(classes: Any) -> bool:
@@ -179,9 +172,7 @@ def _method(estimator: Any, space: Space, who: str) -> Method:
         return "predict_proba"
     if hasattr(estimator, "decision_function"):
         if getattr(_last(estimator), "decision_function_shape", "ovr") == "ovo" and len(space.names) > 2:
-            raise InputError(
-                f"{who} gives one decision value per pair of classes: set decision_function_shape='ovr'"
-            )
+            raise InputError(f"{who} gives one decision value per pair of classes: set decision_function_shape='ovr'")
         return "decision_function"
     return "predict"
 

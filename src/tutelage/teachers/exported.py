@@ -126,15 +126,11 @@ class ExportedTeacher:
         nodes = _inputs(self._loaded())
         rows = nodes[0].shape[0] if nodes and nodes[0].dim() else None
         if self.transform is None and len(nodes) != len(self.reads):
-            raise InputError(
-                f"{who} takes {len(nodes)} inputs, but reads {list(self.reads)}: name one column for each"
-            )
+            raise InputError(f"{who} takes {len(nodes)} inputs, but reads {list(self.reads)}: name one column for each")
 
         def inputs(given: Columns) -> tuple[torch.Tensor, ...]:
             pairs = zip(self.reads, nodes, strict=True)
-            return tuple(
-                plain_tensor(given[name], node.dtype, who, name).to(node.dtype) for name, node in pairs
-            )
+            return tuple(plain_tensor(given[name], node.dtype, who, name).to(node.dtype) for name, node in pairs)
 
         return ask_module(
             self._called,
@@ -153,8 +149,7 @@ class ExportedTeacher:
         except (RuntimeError, AssertionError, TypeError, ValueError) as error:
             shapes = [tuple(tensor.shape) for tensor in (*given, *named.values())]
             raise InputError(
-                f"{self._reading.who} cannot take inputs of shapes {shapes}: {error}. Give other columns, "
-                "or transform="
+                f"{self._reading.who} cannot take inputs of shapes {shapes}: {error}. Give other columns, or transform="
             ) from error
 
     def _loaded(self) -> Any:
@@ -166,18 +161,14 @@ class ExportedTeacher:
                     self._program = torch.export.load(self.path)
                 self._call = self._program.module()
             except Exception as error:
-                raise InputError(
-                    f"{self.path} cannot be loaded as a file of torch.export: {error}"
-                ) from error
+                raise InputError(f"{self.path} cannot be loaded as a file of torch.export: {error}") from error
         return self._program
 
 
 def _inputs(program: Any) -> list[torch.Tensor]:
     """Examples of the user's inputs, with their shapes and types."""
     wanted = set(program.graph_signature.user_inputs)
-    return [
-        node.meta["val"] for node in program.graph.nodes if node.op == "placeholder" and node.name in wanted
-    ]
+    return [node.meta["val"] for node in program.graph.nodes if node.op == "placeholder" and node.name in wanted]
 
 
 def _refuse_code(path: Path) -> None:
@@ -199,8 +190,7 @@ def _refuse_code(path: Path) -> None:
             bad.append(f"expression {text!r}")
     if bad:
         raise InputError(
-            f"{path} holds objects whose loading may run any code ({bad[:3]}): say allow_pickle=True if you "
-            "trust it"
+            f"{path} holds objects whose loading may run any code ({bad[:3]}): say allow_pickle=True if you trust it"
         )
 
 

@@ -86,13 +86,9 @@ def load_teacher(
         )
     elif suffix in (".skops", ".joblib", ".pkl", ".txt"):
         estimator = load_estimator(text, allow_pickle=allow_pickle, trusted=trusted)
-        found = EstimatorTeacher(
-            estimator, reads=reads, names=classes, seen=seen, name=name or Path(text).stem
-        )
+        found = EstimatorTeacher(estimator, reads=reads, names=classes, seen=seen, name=name or Path(text).stem)
     elif suffix == ".onnx":
-        found = OnnxTeacher(
-            text, reads=reads, classes=classes, space=own_space, output=output, seen=seen, **named
-        )
+        found = OnnxTeacher(text, reads=reads, classes=classes, space=own_space, output=output, seen=seen, **named)
     elif suffix == ".pt2":
         found = ExportedTeacher(
             text,
@@ -116,13 +112,7 @@ def _refusal(text: str, suffix: str) -> InputError:
     for suffixes, why in REFUSED.items():
         if suffix in suffixes:
             return InputError(f"{text} {why}")
-    what = (
-        "a folder"
-        if Path(text).is_dir()
-        else f"a file ending in {suffix!r}"
-        if suffix
-        else "no known kind of file"
-    )
+    what = "a folder" if Path(text).is_dir() else f"a file ending in {suffix!r}" if suffix else "no known kind of file"
     return InputError(f"{text} is {what}, which is no kind of teacher; known are {KINDS}")
 
 

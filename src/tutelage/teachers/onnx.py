@@ -162,9 +162,7 @@ class OnnxTeacher:
             made = self.transform(given)
             given = dict(made) if isinstance(made, Mapping) else {names[0]: np.asarray(made)}
             if set(given) != set(names):
-                raise InputError(
-                    f"{who}: the transform gave {sorted(given)}, but the model's inputs are {names}"
-                )
+                raise InputError(f"{who}: the transform gave {sorted(given)}, but the model's inputs are {names}")
         elif len(inputs) == 1:
             given = {names[0]: given[self.reads[0]] if len(self.reads) == 1 else matrix(given, self.reads)}
         elif set(names) <= set(given):
@@ -172,9 +170,7 @@ class OnnxTeacher:
         elif len(names) == len(self.reads):
             given = dict(zip(names, (given[name] for name in self.reads), strict=True))
         else:
-            raise InputError(
-                f"{who} has the inputs {names}, but reads {list(self.reads)}: name one column for each"
-            )
+            raise InputError(f"{who} has the inputs {names}, but reads {list(self.reads)}: name one column for each")
         return {node.name: _fitted(given[node.name], node, who) for node in inputs}
 
 
@@ -191,8 +187,7 @@ def _fitted(column: np.ndarray, node: Any, who: str) -> np.ndarray:
     if column.ndim != rank or any(isinstance(want, int) and have != want for have, want in sizes):
         raise InputError(
             f"{who}: input {node.name!r} has shape {node.shape}, but its columns have shape {column.shape}: "
-            "give other "
-            "columns, or transform="
+            "give other columns, or transform="
         )
     kind = re.sub(r"tensor\((.*)\)", r"\1", node.type)
     if kind == "string":
@@ -239,9 +234,7 @@ def _scores(found: Any, names: Sequence[str], who: str) -> Tensor:
     votes = np.zeros((len(array), len(names)), dtype=np.float32)
     for row, value in enumerate(class_names_of(array)):
         if value not in place:
-            raise InputError(
-                f"{who} answered class {value!r}, which is not among {list(names)}: give classes="
-            )
+            raise InputError(f"{who} answered class {value!r}, which is not among {list(names)}: give classes=")
         votes[row, place[value]] = 1.0
     return torch.from_numpy(votes)
 

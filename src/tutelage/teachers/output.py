@@ -52,11 +52,7 @@ class Reading:
             return "values"
         if self.declared is not None:
             return f"{WORDS[self.declared]} (declared)"
-        return (
-            f"{WORDS[self.found]} (found out: {self.reason})"
-            if self.found
-            else "not known before the first answer"
-        )
+        return f"{WORDS[self.found]} (found out: {self.reason})" if self.found else "not known before the first answer"
 
     @property
     def fingerprint(self) -> str:
@@ -85,9 +81,7 @@ class Reading:
         self._check_width(scores)
         if kind == "probs":
             return Classes.from_probs(scores, valid=valid)
-        return Classes.of(
-            scores.clamp_min(math.log(FLOOR)) if kind == "log_probs" else scores, kind, valid=valid
-        )
+        return Classes.of(scores.clamp_min(math.log(FLOOR)) if kind == "log_probs" else scores, kind, valid=valid)
 
     def empty(self) -> Answer:
         """The answer about no rows; without names its width is 0 before the first answer."""
@@ -109,9 +103,7 @@ class Reading:
 
     def _settled(self, scores: Tensor, valid: Tensor | None) -> Output:
         """The kind of output, verified on these scores."""
-        real = (
-            torch.isfinite(scores).all(-1) if self.declared != "log_probs" else ~torch.isnan(scores).any(-1)
-        )
+        real = torch.isfinite(scores).all(-1) if self.declared != "log_probs" else ~torch.isnan(scores).any(-1)
         real = real if valid is None or valid.shape != real.shape else real & valid
         shown = scores[real]
         if self.declared is None and self.found is None:

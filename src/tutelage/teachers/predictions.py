@@ -72,9 +72,7 @@ def read_predictions(
     distinct, first, count = np.unique(keys, return_index=True, return_counts=True)
     if (count > 1).any():
         twice = distinct[count > 1]
-        raise InputError(
-            f"{path} holds {len(twice)} keys more than once, such as {twice[:5].tolist()}: keep one each"
-        )
+        raise InputError(f"{path} holds {len(twice)} keys more than once, such as {twice[:5].tolist()}: keep one each")
     if not len(distinct):
         raise InputError(f"{path} holds no rows")
     table = {name: column[first] for name, column in table.items()}
@@ -92,9 +90,7 @@ def read_table(path: Path) -> dict[str, np.ndarray]:
                 return dict(arrays)
         polars = require("polars", extra="data", why="read stored predictions")
         frame = (
-            polars.read_parquet(path)
-            if path.suffix == ".parquet"
-            else polars.read_csv(path, infer_schema_length=None)
+            polars.read_parquet(path) if path.suffix == ".parquet" else polars.read_csv(path, infer_schema_length=None)
         )
     except (MemoryError, ImportError):
         raise
@@ -164,9 +160,7 @@ def _scored(
     return answer, space, reading.described
 
 
-def _valued(
-    table: Mapping[str, np.ndarray], means: Sequence[str], space: Space, who: str
-) -> tuple[Answer, Space, str]:
+def _valued(table: Mapping[str, np.ndarray], means: Sequence[str], space: Space, who: str) -> tuple[Answer, Space, str]:
     mean = _numbers(table, means, who)
     scales = [name.replace("mean", "scale", 1) for name in means]
     scale = _numbers(table, scales, who) if all(name in table for name in scales) else None
@@ -175,9 +169,7 @@ def _valued(
     found = Space(Values, space.names if space.answer is Values and space.names else own)
     filled = None if scale is None else torch.from_numpy(np.where(valid, scale, 1.0))
     reading = Reading(found, None, who)
-    answer = reading.answer(
-        torch.from_numpy(np.where(valid, mean, 0.0)), scale=filled, valid=torch.from_numpy(valid)
-    )
+    answer = reading.answer(torch.from_numpy(np.where(valid, mean, 0.0)), scale=filled, valid=torch.from_numpy(valid))
     return answer, found, "values"
 
 
@@ -203,9 +195,7 @@ def _comparable(keys: np.ndarray, like: np.ndarray | None) -> np.ndarray:
         return keys.astype(np.int64)
     text = [class_name(key) for key in keys.tolist()]
     if None in text and like is None:
-        raise InputError(
-            f"{sum(t is None for t in text)} keys are empty: every stored prediction needs its key"
-        )
+        raise InputError(f"{sum(t is None for t in text)} keys are empty: every stored prediction needs its key")
     if like is not None and like.dtype.kind == "i":
         return np.array([_number(t) for t in text], dtype=np.int64)
     return np.array([t or "" for t in text], dtype=np.str_)

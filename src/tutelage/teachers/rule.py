@@ -74,9 +74,7 @@ class RuleTeacher:
         """Votes, probabilities or values."""
         if self.space.answer is not Classes:
             return self.space.kind
-        return {"votes": "votes", "probs": "probabilities", None: "not known before the first opinion"}[
-            self.output
-        ]
+        return {"votes": "votes", "probs": "probabilities", None: "not known before the first opinion"}[self.output]
 
     @property
     def fingerprint(self) -> Mapping[str, str]:
@@ -163,9 +161,7 @@ class RuleTeacher:
         if len(array) != count or (valid is not None and np.shape(valid) != (count,)):
             raise InputError(f"{self._who} was given {count} rows and answered shape {array.shape}")
         if self.space.answer is Classes and array.ndim == 1:
-            known = [
-                None if valid is not None and not valid[i] else item for i, item in enumerate(array.tolist())
-            ]
+            known = [None if valid is not None and not valid[i] else item for i, item in enumerate(array.tolist())]
             return self._filled(known, given)
         width = len(self.space.names)
         if array.reshape(count, -1).shape[1] != width:
@@ -188,9 +184,7 @@ class RuleTeacher:
         wrong = (((plain.sum(1) - 1).abs() > TOLERANCE) | (plain < 0).any(1)) & rows
         if bool(wrong.any()):
             row = int(wrong.nonzero()[0])
-            raise InputError(
-                f"{self._who} answered {numbers[row].tolist()} at position {row}: probabilities sum to 1"
-            )
+            raise InputError(f"{self._who} answered {numbers[row].tolist()} at position {row}: probabilities sum to 1")
         return Classes.from_probs(plain, valid=rows)
 
 

@@ -57,8 +57,7 @@ def load_estimator(path: str | Path, *, allow_pickle: bool = False, trusted: Seq
     if path.suffix in (".joblib", ".pkl") and not allow_pickle:
         raise InputError(
             f"{path} is a pickle, which may run any code while it is opened: say allow_pickle=True if you "
-            "trust "
-            "whoever wrote it, or save the estimator with skops.io.dump"
+            "trust whoever wrote it, or save the estimator with skops.io.dump"
         )
     if path.suffix == ".skops":
         return _skops(path, trusted)
@@ -83,9 +82,7 @@ def _skops(path: Path, trusted: Sequence[str]) -> Any:
         known = {*ORDINARY, *trusted}
         unknown = [kind for kind in skops.get_untrusted_types(file=path) if kind not in known]
     except Exception as error:
-        raise InputError(
-            f"{path} cannot be opened as a skops file: {type(error).__name__}: {error}"
-        ) from error
+        raise InputError(f"{path} cannot be opened as a skops file: {type(error).__name__}: {error}") from error
     if unknown:
         raise InputError(
             f"{path} holds types that nobody has trusted: {unknown}. Look at them, then name them: trusted=[...], "
@@ -109,14 +106,11 @@ class LightgbmFile:
         if objective in ("binary", "multiclass"):
             self.classes_ = list(range(max(2, booster.num_model_per_iteration())))
             self._estimator_type = "classifier"
-        elif objective.startswith(
-            ("regression", "huber", "fair", "quantile", "mape", "poisson", "gamma", "tweedie")
-        ):
+        elif objective.startswith(("regression", "huber", "fair", "quantile", "mape", "poisson", "gamma", "tweedie")):
             self._estimator_type = "regressor"
         else:
             raise InputError(
-                f"{file} was fitted for {objective!r}: open it in Python and wrap it in a "
-                "RuleTeacher(batched=True)"
+                f"{file} was fitted for {objective!r}: open it in Python and wrap it in a RuleTeacher(batched=True)"
             )
         names = booster.feature_name()
         if not all(GENERIC.fullmatch(name) for name in names):
