@@ -30,11 +30,12 @@ from ..core import (
     Task,
     Weights,
 )
+from ..fusion import PerTeacher
 from . import calibration as calibrating
 from .calibration import AsIs, Calibration
 from .objective import Loss, Objective, Part, assemble, reduce
 from .planner import Plan, choose
-from .statistics import against_target, against_teachers, Means, Mixture, TermPart
+from .statistics import Means, Mixture, TermPart, against_target, against_teachers
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ class Distillation:
     def __post_init__(self) -> None:
         if not self.calibrations:
             object.__setattr__(self, "calibrations", tuple(AsIs() for _ in self.source.names))
+        if isinstance(self.fusion, PerTeacher) and self.source.names:
+            object.__setattr__(self, "fusion", self.fusion.bound(self.source.names))
         if len(self.calibrations) != len(self.source.names):
             raise InputError(
                 f"{len(self.source.names)} teachers need as many calibrations, got {len(self.calibrations)}"
@@ -131,17 +134,8 @@ class Distillation:
         return calibrating.apply(self.calibrations, found)
 
     def fuse(self, signals: Any, context: Context) -> Weights | Target:
-        """The fusion's answer, its weights detached, with only what it declared in `needs` filled in."""
-        needs = self.fusion.needs
-        shown = replace(
-            context,
-            target=context.target if "labels" in needs else None,
-            labelled=context.labelled if "labels" in needs else None,
-            student=context.student if "student" in needs else None,
-            generator=self.generator if "random" in needs else None,
-        )
-        result = self.fusion(signals, shown)
-        return replace(result, values=result.values.detach()) if isinstance(result, Weights) else result
+        """What the fusion decides about stacked answers."""
+        return fuse(self.fusion, signals, context, self.generator)
 
     def loss(
         self,
@@ -272,11 +266,34 @@ class Distillation:
         return parts
 
 
-def leave_one_out(distillation: Distillation, batch: Batch) -> list[Target | Weights]:
-    """For each teacher, what the others together say."""
-    signals = distillation.signals(batch.row, batch.view)
+def fuse(fusion: Fusion, signals: Any, context: Context, generator: torch.Generator | None) -> Weights | Target:
+    """The fusion's answer, its weights detached, with only what it declared in `needs` filled in."""
+    needs = fusion.needs
+    shown = replace(
+        context,
+        target=context.target if "labels" in needs else None,
+        labelled=context.labelled if "labels" in needs else None,
+        student=context.student if "student" in needs else None,
+        generator=generator if "random" in needs else None,
+    )
+    result = fusion(signals, shown)
+    return replace(result, values=result.values.detach()) if isinstance(result, Weights) else result
+
+
+def leave_one_out(distillation: Distillation, batch: Batch) -> list[Weights | Target]:
+    """For each teacher, what the others together say about a batch (offline).
+
+    Raises:
+        InputError: the fusion was fitted with all teachers and cannot leave one out.
+    """
+    signals, fusion = distillation.signals(batch.row, batch.view), distillation.fusion
     context = Context(Step(), 1.0, batch.row, batch.target, batch.labelled)
-    return [distillation.fuse(signals.without(i).stacked(), context) for i in range(len(signals.names))]
+    found: list[Weights | Target] = []
+    for left in range(len(signals.names)):
+        others = [i for i in range(len(signals.names)) if i != left]
+        chosen = fusion.taking(others) if isinstance(fusion, PerTeacher) else fusion
+        found.append(fuse(chosen, signals.without(left).stacked(), context, distillation.generator))
+    return found
 
 
 def _squares(student: nn.Module, strength: float) -> Part:

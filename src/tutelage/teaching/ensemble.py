@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,10 +24,11 @@ from ..core import (
     Values,
     Weights,
 )
+from ..fusion import PerTeacher
 from ..ops.mixing import mixed, moments
 from ..store.fingerprint import digest
 from . import calibration as calibrating
-from .calibration import Calibration
+from .calibration import AsIs, Calibration
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,9 @@ class Ensemble:
         teachers: aligned to `space`.
         fusion: fitted, if it has to be.
         calibrations: one per teacher.
+
+    Raises:
+        InputError: the fusion holds weights by name that are not the teachers' names.
     """
 
     name: str
@@ -50,6 +54,15 @@ class Ensemble:
     space: Space
     frozen: bool = True
     deterministic: bool = True
+
+    def __post_init__(self) -> None:
+        if isinstance(self.fusion, PerTeacher):
+            object.__setattr__(self, "fusion", self.fusion.bound([teacher.name for teacher in self.teachers]))
+
+    @staticmethod
+    def of(name: str, teachers: Sequence[Teacher], fusion: Fusion) -> Ensemble:
+        """An ensemble of teachers that share one space, their answers taken as they are."""
+        return Ensemble(name, tuple(teachers), fusion, tuple(AsIs() for _ in teachers), teachers[0].space)
 
     @property
     def reads(self) -> tuple[str, ...]:
