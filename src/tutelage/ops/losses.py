@@ -10,8 +10,8 @@ from torch import Tensor
 TINY_SPREAD = 1e-7
 """Added to a standard deviation before it divides; Sun et al. 2024."""
 
-TINY_NORM = 1e-8
-"""Rows whose centred norm is not above this have no direction."""
+TINY_NORM = 1e-7
+"""Rows whose norm is not above this have no direction; above the rounding of float32 probabilities."""
 
 
 def centred(values: Tensor, known: Tensor) -> Tensor:

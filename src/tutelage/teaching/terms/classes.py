@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -34,12 +33,12 @@ class KL:
     their weighted mean differ by a number that does not depend on the student.
     """
 
-    name: ClassVar[str] = "kl"
-    source: ClassVar[str] = "hinton2015"
-    answers: ClassVar[str] = "classes"
-    linear: ClassVar[bool] = True
-    closed: ClassVar[bool] = True
-    needs: ClassVar[frozenset[str]] = frozenset()
+    name = "kl"
+    source = "hinton2015"
+    answers = "classes"
+    linear = True
+    closed = True
+    needs = frozenset[str]()
     temperature: float | Schedule = 4.0
 
     def statistic(self, answer: Classes, temperature: float, context: Context) -> Tensor:
@@ -62,12 +61,12 @@ class CrossEntropy:
     The gradient of `KL`; the value keeps the entropy of the teachers and is not 0 at equality.
     """
 
-    name: ClassVar[str] = "cross_entropy"
-    source: ClassVar[str] = "hinton2015"
-    answers: ClassVar[str] = "classes"
-    linear: ClassVar[bool] = True
-    closed: ClassVar[bool] = True
-    needs: ClassVar[frozenset[str]] = frozenset()
+    name = "cross_entropy"
+    source = "hinton2015"
+    answers = "classes"
+    linear = True
+    closed = True
+    needs = frozenset[str]()
     temperature: float | Schedule = 4.0
 
     def statistic(self, answer: Classes, temperature: float, context: Context) -> Tensor:
@@ -95,12 +94,12 @@ class ReverseKL:
             not veto a class. 0 takes log-probabilities as they are.
     """
 
-    name: ClassVar[str] = "reverse_kl"
-    source: ClassVar[str] = "heskes1998"
-    answers: ClassVar[str] = "classes"
-    linear: ClassVar[bool] = True
-    closed: ClassVar[bool] = False
-    needs: ClassVar[frozenset[str]] = frozenset()
+    name = "reverse_kl"
+    source = "heskes1998"
+    answers = "classes"
+    linear = True
+    closed = False
+    needs = frozenset[str]()
     temperature: float | Schedule = 1.0
     floor: float = FLOOR
 
@@ -129,12 +128,12 @@ class ReverseKL:
 class SquaredError:
     """T^2 times the squared Euclidean distance of the probabilities, summed over classes; Brier 1950."""
 
-    name: ClassVar[str] = "squared_error"
-    source: ClassVar[str] = "brier1950"
-    answers: ClassVar[str] = "classes"
-    linear: ClassVar[bool] = True
-    closed: ClassVar[bool] = True
-    needs: ClassVar[frozenset[str]] = frozenset()
+    name = "squared_error"
+    source = "brier1950"
+    answers = "classes"
+    linear = True
+    closed = True
+    needs = frozenset[str]()
     temperature: float | Schedule = 1.0
 
     def statistic(self, answer: Classes, temperature: float, context: Context) -> Tensor:
@@ -162,10 +161,10 @@ class JSD:
             KL(student || teacher), as TRL has it, though the divergence itself goes to 0 there.
     """
 
-    name: ClassVar[str] = "jsd"
-    source: ClassVar[str] = "lin1991"
-    answers: ClassVar[str] = "classes"
-    needs: ClassVar[frozenset[str]] = frozenset()
+    name = "jsd"
+    source = "lin1991"
+    answers = "classes"
+    needs = frozenset[str]()
     temperature: float | Schedule = 1.0
     beta: float = 0.5
 
@@ -206,12 +205,12 @@ class TotalVariation:
     Not linear: many teachers cost one distance each, and pull towards their weighted median.
     """
 
-    name: ClassVar[str] = "total_variation"
-    source: ClassVar[str] = "wen2023"
-    answers: ClassVar[str] = "classes"
-    linear: ClassVar[bool] = False
-    closed: ClassVar[bool] = True
-    needs: ClassVar[frozenset[str]] = frozenset()
+    name = "total_variation"
+    source = "wen2023"
+    answers = "classes"
+    linear = False
+    closed = True
+    needs = frozenset[str]()
     temperature: float | Schedule = 1.0
 
     def statistic(self, answer: Classes, temperature: float, context: Context) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -33,12 +33,12 @@ class DKD:
             with the largest mean probability over the answering teachers.
     """
 
-    name: ClassVar[str] = "dkd"
-    source: ClassVar[str] = "zhao2022"
-    answers: ClassVar[str] = "classes"
-    linear: ClassVar[bool] = True
-    closed: ClassVar[bool] = False
-    needs: ClassVar[frozenset[str]] = frozenset({"labels"})
+    name = "dkd"
+    source = "zhao2022"
+    answers = "classes"
+    linear = True
+    closed = False
+    needs = frozenset({"labels"})
     temperature: float | Schedule = 4.0
     alpha: float = 1.0
     beta: float = 8.0

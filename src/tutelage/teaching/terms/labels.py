@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -22,12 +21,12 @@ class BinaryKL:
     mean probability.
     """
 
-    name: ClassVar[str] = "binary_kl"
-    source: ClassVar[str] = "yang2023"
-    answers: ClassVar[str] = "labels"
-    linear: ClassVar[bool] = True
-    closed: ClassVar[bool] = False
-    needs: ClassVar[frozenset[str]] = frozenset()
+    name = "binary_kl"
+    source = "yang2023"
+    answers = "labels"
+    linear = True
+    closed = False
+    needs = frozenset[str]()
     temperature: float | Schedule = 2.0
 
     def statistic(self, answer: Labels, temperature: float, context: Context) -> Tensor:
@@ -50,12 +49,12 @@ class BinaryCrossEntropy:
     The gradient of `BinaryKL`; the value keeps the entropy of the teachers and is not 0 at equality.
     """
 
-    name: ClassVar[str] = "binary_cross_entropy"
-    source: ClassVar[str] = "hinton2015"
-    answers: ClassVar[str] = "labels"
-    linear: ClassVar[bool] = True
-    closed: ClassVar[bool] = False
-    needs: ClassVar[frozenset[str]] = frozenset()
+    name = "binary_cross_entropy"
+    source = "hinton2015"
+    answers = "labels"
+    linear = True
+    closed = False
+    needs = frozenset[str]()
     temperature: float | Schedule = 2.0
 
     def statistic(self, answer: Labels, temperature: float, context: Context) -> Tensor:

@@ -11,7 +11,7 @@ They act on covered classes only.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -22,6 +22,9 @@ from ...ops.losses import TINY_NORM, centred, standardised, unit
 from ...ops.schedules import Schedule
 from .classes import KL
 from .decoupled import DKD
+
+FADE = 1e-8
+"""Added to the product of the norms of two columns of probabilities; Huang et al. 2022."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +38,13 @@ class LogitMSE:
         over: `mean` or `sum` over the covered classes.
     """
 
-    name: ClassVar[str] = "logit_mse"
-    source: ClassVar[str] = "kim2021"
-    answers: ClassVar[str] = "classes"
-    linear: ClassVar[bool] = True
-    closed: ClassVar[bool] = False
-    needs: ClassVar[frozenset[str]] = frozenset()
-    temperature: ClassVar[float] = 1.0
+    name = "logit_mse"
+    source = "kim2021"
+    answers = "classes"
+    linear = True
+    closed = False
+    needs = frozenset[str]()
+    temperature = 1.0
     over: Literal["mean", "sum"] = "mean"
 
     def statistic(self, answer: Classes, temperature: float, context: Context) -> Tensor:
@@ -74,13 +77,13 @@ class LogitL1:
         over: `mean` or `sum` over the covered classes.
     """
 
-    name: ClassVar[str] = "logit_l1"
-    source: ClassVar[str] = "ba2014"
-    answers: ClassVar[str] = "classes"
-    linear: ClassVar[bool] = False
-    closed: ClassVar[bool] = False
-    needs: ClassVar[frozenset[str]] = frozenset()
-    temperature: ClassVar[float] = 1.0
+    name = "logit_l1"
+    source = "ba2014"
+    answers = "classes"
+    linear = False
+    closed = False
+    needs = frozenset[str]()
+    temperature = 1.0
     over: Literal["mean", "sum"] = "mean"
 
     def statistic(self, answer: Classes, temperature: float, context: Context) -> Tensor:
@@ -114,10 +117,10 @@ class DIST:
         gamma: strength of the columns.
     """
 
-    name: ClassVar[str] = "dist"
-    source: ClassVar[str] = "huang2022"
-    answers: ClassVar[str] = "classes"
-    closed: ClassVar[bool] = False
+    name = "dist"
+    source = "huang2022"
+    answers = "classes"
+    closed = False
     temperature: float | Schedule = 1.0
     beta: float = 1.0
     gamma: float = 1.0
@@ -168,10 +171,10 @@ class LSKD:
         inner: what compares the standardised logits; brings the temperature.
     """
 
-    source: ClassVar[str] = "sun2024"
-    answers: ClassVar[str] = "classes"
-    linear: ClassVar[bool] = True
-    closed: ClassVar[bool] = False
+    source = "sun2024"
+    answers = "classes"
+    linear = True
+    closed = False
     inner: KL | DKD = field(default_factory=lambda: KL(2.0))
 
     @property
@@ -211,9 +214,9 @@ def _columns(own: Tensor, theirs: Tensor, coverage: Tensor) -> Tensor:
     """1 - mean correlation over covered classes, the same for every row [B]; 0 with fewer than two rows."""
     present = (theirs.sum(-1) > 0.5).unsqueeze(-2)
     a, b = centred(theirs.transpose(-1, -2), present), centred(own.transpose(-1, -2), present)
-    length = a.square().sum(-1) * b.square().sum(-1)
-    varied = length > 0
-    length = torch.where(varied, torch.where(varied, length, 1.0).sqrt(), 0.0) + TINY_NORM
-    match = (a * b).sum(-1) / length
+    square = b.square().sum(-1)
+    varied = square > TINY_NORM**2
+    length = a.square().sum(-1).sqrt() * torch.where(varied, square, 1.0).sqrt() + FADE
+    match = (a * b).sum(-1) / torch.where(varied, length, 1.0)
     apart = 1.0 - match.masked_fill(~coverage, 0.0).sum(-1) / coverage.sum()
     return torch.where(present.sum() > 1, apart, 0.0).expand(own.shape[:-1])

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -32,13 +31,13 @@ class MSE:
         spread: unit of each column.
     """
 
-    name: ClassVar[str] = "mse"
-    source: ClassVar[str] = "hinton2015"
-    answers: ClassVar[str] = "values"
-    linear: ClassVar[bool] = True
-    closed: ClassVar[bool] = False
-    needs: ClassVar[frozenset[str]] = frozenset()
-    temperature: ClassVar[float] = 1.0
+    name = "mse"
+    source = "hinton2015"
+    answers = "values"
+    linear = True
+    closed = False
+    needs = frozenset[str]()
+    temperature = 1.0
     centre: tuple[float, ...] = (0.0,)
     spread: tuple[float, ...] = (1.0,)
 
@@ -67,13 +66,13 @@ class L1:
         spread: unit of each column.
     """
 
-    name: ClassVar[str] = "l1"
-    source: ClassVar[str] = "huber1964"
-    answers: ClassVar[str] = "values"
-    linear: ClassVar[bool] = False
-    closed: ClassVar[bool] = False
-    needs: ClassVar[frozenset[str]] = frozenset()
-    temperature: ClassVar[float] = 1.0
+    name = "l1"
+    source = "huber1964"
+    answers = "values"
+    linear = False
+    closed = False
+    needs = frozenset[str]()
+    temperature = 1.0
     centre: tuple[float, ...] = (0.0,)
     spread: tuple[float, ...] = (1.0,)
 
@@ -103,13 +102,13 @@ class Huber:
         spread: unit of each column.
     """
 
-    name: ClassVar[str] = "huber"
-    source: ClassVar[str] = "huber1964"
-    answers: ClassVar[str] = "values"
-    linear: ClassVar[bool] = False
-    closed: ClassVar[bool] = False
-    needs: ClassVar[frozenset[str]] = frozenset()
-    temperature: ClassVar[float] = 1.0
+    name = "huber"
+    source = "huber1964"
+    answers = "values"
+    linear = False
+    closed = False
+    needs = frozenset[str]()
+    temperature = 1.0
     delta: float = 1.0
     centre: tuple[float, ...] = (0.0,)
     spread: tuple[float, ...] = (1.0,)
@@ -143,13 +142,13 @@ class GaussianKL:
         spread: unit of each column; changes rounding only.
     """
 
-    name: ClassVar[str] = "gaussian_kl"
-    source: ClassVar[str] = "lakshminarayanan2017"
-    answers: ClassVar[str] = "values"
-    linear: ClassVar[bool] = True
-    closed: ClassVar[bool] = False
-    needs: ClassVar[frozenset[str]] = frozenset()
-    temperature: ClassVar[float] = 1.0
+    name = "gaussian_kl"
+    source = "lakshminarayanan2017"
+    answers = "values"
+    linear = True
+    closed = False
+    needs = frozenset[str]()
+    temperature = 1.0
     centre: tuple[float, ...] = (0.0,)
     spread: tuple[float, ...] = (1.0,)
 
@@ -180,13 +179,13 @@ class GaussianNLL:
         spread: unit of each column; changes rounding only.
     """
 
-    name: ClassVar[str] = "gaussian_nll"
-    source: ClassVar[str] = "nix1994"
-    answers: ClassVar[str] = "values"
-    linear: ClassVar[bool] = True
-    closed: ClassVar[bool] = False
-    needs: ClassVar[frozenset[str]] = frozenset()
-    temperature: ClassVar[float] = 1.0
+    name = "gaussian_nll"
+    source = "nix1994"
+    answers = "values"
+    linear = True
+    closed = False
+    needs = frozenset[str]()
+    temperature = 1.0
     centre: tuple[float, ...] = (0.0,)
     spread: tuple[float, ...] = (1.0,)
 
