@@ -43,8 +43,8 @@ HOME = {
     "tasks": "Classification MultiLabel Regression",
     "teachers": "EstimatorTeacher ModuleTeacher OnnxTeacher RuleTeacher aligned load_teacher",
     "teaching": "Distillation Ensemble Live Memory Objective",
-    "train": "OutOfFold Run Training calculate_differences distill evaluate_performance fit generate_distillation_targets "
-    "generate_predictions load optimize_model train_models",
+    "train": "OutOfFold Run Training calculate_differences distill evaluate_performance fit "
+    "generate_distillation_targets generate_predictions load optimize_model train_models",
 }
 _WHERE = {name: package for package, names in HOME.items() for name in names.split()}
 

@@ -168,9 +168,7 @@ def _teacher(spec: str, options: Options, rows: Rows) -> Teacher:
     name, _, rest = spec.partition("=")
     path, name = (rest, name) if rest else (spec, _default_name(spec))
     mapping = {
-        k.partition(":")[2]: v
-        for k, v in pairs(list(options.mapping), "--mapping")
-        if k.partition(":")[0] == name
+        k.partition(":")[2]: v for k, v in pairs(list(options.mapping), "--mapping") if k.partition(":")[0] == name
     }
     reads = dict(pairs(list(options.reads), "--reads")).get(name)
     classes = dict(pairs(list(options.classes), "--classes")).get(name)
@@ -193,11 +191,7 @@ def _teacher(spec: str, options: Options, rows: Rows) -> Teacher:
 
 def raw_features(rows: Rows) -> tuple[str, ...]:
     """What a teacher reads unless told otherwise: the raw columns that the preparation uses, or the student's."""
-    if (
-        rows.preparation is None
-        or set(rows.preparation.reads) - set(rows.columns)
-        or "path" in rows.preparation.reads
-    ):
+    if rows.preparation is None or set(rows.preparation.reads) - set(rows.columns) or "path" in rows.preparation.reads:
         return rows.inputs
     return tuple(name for name in rows.columns if name in rows.preparation.reads)
 
@@ -229,11 +223,7 @@ def _rate(options: Options) -> Any:
         return Plateau(options.lr)
     if options.schedule == "constant":
         return Constant(options.lr)
-    return (
-        InverseTime(options.lr, 0.1)
-        if options.schedule == "inverse_time"
-        else Cosine(options.lr, warmup=0.05)
-    )
+    return InverseTime(options.lr, 0.1) if options.schedule == "inverse_time" else Cosine(options.lr, warmup=0.05)
 
 
 def _without_run(arguments: list[str]) -> list[str]:

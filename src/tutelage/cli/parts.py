@@ -46,13 +46,9 @@ def recipe_from(text: str) -> tuple[str, Callable[..., Any]]:
     if ".py" in text:
         path, _, name = text.rpartition(":") if ".py:" in text else (text, "", Path(text).stem)
         return name, load_function(f"{path}:{name}")
-    shipped = sorted(
-        p.stem for p in Path(__file__).parent.parent.joinpath("recipes").glob("*.py") if p.stem[0] != "_"
-    )
+    shipped = sorted(p.stem for p in Path(__file__).parent.parent.joinpath("recipes").glob("*.py") if p.stem[0] != "_")
     if text not in shipped:
-        raise InputError(
-            f"recipe {text!r} is not known: {', '.join(shipped)}, or my_recipe.py:function, or a run.json"
-        )
+        raise InputError(f"recipe {text!r} is not known: {', '.join(shipped)}, or my_recipe.py:function, or a run.json")
     module: ModuleType = importlib.import_module(f"..recipes.{text}", __package__)
     return text, getattr(module, text)
 

@@ -50,9 +50,7 @@ def again(path: Path, rest: list[str]) -> None:
     record = read_record(folder)
     recipe = None if record is None else record.get("recipe")
     if not recipe:
-        raise InputError(
-            f"{path} does not say how it was made: it was not made by tutelage run or tutelage distill"
-        )
+        raise InputError(f"{path} does not say how it was made: it was not made by tutelage run or tutelage distill")
     if recipe["command"] == "distill":
         from .distill import distill_command
 
@@ -102,9 +100,7 @@ def _parsed(
             kind = str | None
         default = (defaults or {}).get(parameter.name, parameter.default)
         kept.append(parameter.replace(annotation=kind, default=default, kind=inspect.Parameter.KEYWORD_ONLY))
-    kept.append(
-        inspect.Parameter("run", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Path | None)
-    )
+    kept.append(inspect.Parameter("run", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Path | None))
 
     @functools.wraps(function)
     def shown(**values: Any) -> dict[str, Any]:

@@ -33,9 +33,7 @@ class Bar:
         self.progress.update(self.task, description=f"{stage} {done}/{total}", completed=overall, left=text)
         if self.plain and stage != self.last:
             self.last = stage
-            print(
-                f"[{clock(spent)}] {stage} {text and '(' + text + ')'}".rstrip(), file=sys.stderr, flush=True
-            )
+            print(f"[{clock(spent)}] {stage} {text and '(' + text + ')'}".rstrip(), file=sys.stderr, flush=True)
 
 
 def clock(seconds: float) -> str:
@@ -43,9 +41,7 @@ def clock(seconds: float) -> str:
     whole = int(seconds)
     if whole < 60:
         return f"{whole}s"
-    return (
-        f"{whole // 60}m {whole % 60:02d}s" if whole < 3600 else f"{whole // 3600}h {whole // 60 % 60:02d}m"
-    )
+    return f"{whole // 60}m {whole % 60:02d}s" if whole < 3600 else f"{whole // 3600}h {whole // 60 % 60:02d}m"
 
 
 @contextmanager

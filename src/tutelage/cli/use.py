@@ -19,7 +19,7 @@ from ..core import InputError
 from ..data import is_image_folder, read_columns
 from ..data.images import classes_of, image_files
 from ..data.prepare import TablePreparation
-from ..data.rows import encode_target
+from ..data.target import encode_target
 from ..report import bootstrap, interval
 from ..train import Run, load
 from ..train.run import decoded
@@ -83,9 +83,7 @@ def evaluate_command(arguments: list[str]) -> None:
     target, known = target_of(run, columns, classes, options.data, options.target)
     answer = run.answer(columns)
     chosen = next(c for c in run.report.contenders if c.name == "student: chosen fusion")
-    table = Table(
-        title=f"{options.run} on {options.data}: {int(known.sum())} labelled rows", title_justify="left"
-    )
+    table = Table(title=f"{options.run} on {options.data}: {int(known.sum())} labelled rows", title_justify="left")
     for name in ("metric", "its test rows", "these rows"):
         table.add_column(name, justify="left" if name == "metric" else "right")
     for metric, value in run.task.metrics(answer, target, known).items():
@@ -129,9 +127,7 @@ def target_of(
         names = asked or _recorded_target(run)
         missing = [name for name in names if name not in columns]
         if missing or not names:
-            raise InputError(
-                f"{data} has no column {missing or '(target)'}; there are {list(columns)}: use --target"
-            )
+            raise InputError(f"{data} has no column {missing or '(target)'}; there are {list(columns)}: use --target")
         raw = columns[names[0]] if len(names) == 1 else np.stack([columns[name] for name in names], axis=1)
     coded, _, known = encode_target(raw, run.space.names, run.space)
     return torch.from_numpy(coded), torch.from_numpy(known)
@@ -145,9 +141,7 @@ def _recorded_target(run: Run) -> tuple[str, ...]:
     return tuple(arguments[i + 1] for i, part in enumerate(arguments[:-1]) if part == "--target")
 
 
-def _interval(
-    run: Run, answer: Any, target: torch.Tensor, known: torch.Tensor, metric: str
-) -> tuple[float, float]:
+def _interval(run: Run, answer: Any, target: torch.Tensor, known: torch.Tensor, metric: str) -> tuple[float, float]:
     rows = np.arange(len(target))
 
     def one(picked: np.ndarray) -> float:
@@ -167,9 +161,7 @@ def _before(values: tuple[float, ...]) -> str:
 def _warn_unseen(run: Run, columns: Mapping[str, np.ndarray]) -> None:
     if isinstance(run.preparation, TablePreparation):
         for name, count in run.preparation.unseen(columns).items():
-            show.said(
-                f"column {name!r}: {count} rows hold a value that no training row had; it counts as none of them"
-            )
+            show.said(f"column {name!r}: {count} rows hold a value that no training row had; it counts as none of them")
 
 
 def _show_drift(run: Run, columns: Mapping[str, np.ndarray]) -> None:

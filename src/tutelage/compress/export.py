@@ -70,9 +70,7 @@ def export_run(
     if int8 and to != "onnx":
         raise InputError("--int8 is written as ONNX: use --to onnx --int8")
     inputs = {
-        name: torch.from_numpy(np.ascontiguousarray(column)).to(
-            getattr(torch, run.record["student"]["dtypes"][name])
-        )
+        name: torch.from_numpy(np.ascontiguousarray(column)).to(getattr(torch, run.record["student"]["dtypes"][name]))
         for name, column in run.prepared(columns).items()
     }
     if not len(next(iter(inputs.values()))):
@@ -85,9 +83,7 @@ def export_run(
         if path.resolve() != (run.folder / "student.pt2").resolve():
             shutil.copyfile(run.folder / "student.pt2", path)
         loaded = torch.export.load(path).module()
-        found.append(
-            _compared(run, "pt2", path, lambda given: loaded(*given.values()), inputs, truth, measure)
-        )
+        found.append(_compared(run, "pt2", path, lambda given: loaded(*given.values()), inputs, truth, measure))
         return found
     path = _write_onnx(run, inputs, folder / "student.onnx")
     found.append(_compared(run, "onnx", path, _onnx_asker(path), inputs, truth, measure))
@@ -154,9 +150,7 @@ def _write_onnx(run: Run, inputs: dict[str, torch.Tensor], path: Path) -> Path:
     example = tuple(_part(inputs, 0, 2).values())
     rows = torch.export.Dim("rows", min=1, max=1 << 20)
     with _quiet(), torch.no_grad():
-        program = torch.export.export(
-            run.student, example, dynamic_shapes=_shapes(run.student, len(example), rows)
-        )
+        program = torch.export.export(run.student, example, dynamic_shapes=_shapes(run.student, len(example), rows))
         written = torch.onnx.export(
             program, input_names=list(inputs), output_names=["output"], dynamo=True, verbose=False
         )

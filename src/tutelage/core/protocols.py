@@ -250,9 +250,7 @@ class Term(Protocol):
         """[..., *items]: the part of the loss that is not linear in phi; free of the student."""
         ...
 
-    def loss(
-        self, student: Any, phi: Tensor, coverage: Tensor, temperature: float, context: Context
-    ) -> Tensor:
+    def loss(self, student: Any, phi: Tensor, coverage: Tensor, temperature: float, context: Context) -> Tensor:
         """[*items]: loss of the student against one statistic, taken as it is (never renormalised)."""
         ...
 

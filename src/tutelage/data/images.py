@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..core import Classes, InputError, Space, require
-from .rows import Rows, Sealed, natural, split
+from .rows import Rows, Sealed
+from .target import natural, split
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 
@@ -126,9 +127,7 @@ def classes_of(folder: Path) -> tuple[str, ...]:
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder")
-    found = sorted(
-        (child.name for child in folder.iterdir() if child.is_dir() and image_files(child)), key=natural
-    )
+    found = sorted((child.name for child in folder.iterdir() if child.is_dir() and image_files(child)), key=natural)
     if len(found) < 2:
         raise InputError(f"{folder} needs at least two folders with images, one per class; found {found}")
     return tuple(found)

@@ -87,9 +87,7 @@ class TablePreparation:
             if number.gaps:
                 parts.append(gap[:, None].astype(float))
         for category in self.categories:
-            parts.append(
-                as_words(columns[category.name])[:, None] == np.array(category.values, dtype=object)[None, :]
-            )
+            parts.append(as_words(columns[category.name])[:, None] == np.array(category.values, dtype=object)[None, :])
         return {self.output: np.concatenate(parts, axis=1).astype(np.float32)}
 
     def unseen(self, columns: Columns) -> dict[str, int]:
@@ -116,9 +114,7 @@ class TablePreparation:
             now = np.array([np.mean(words == value) for value in category.values])
             was, is_now = np.array(category.shares), now
             rest = np.array([max(0.0, 1 - was.sum())]), np.array([max(0.0, 1 - is_now.sum())])
-            found[category.name] = _stability(
-                np.concatenate([was, rest[0]]), np.concatenate([is_now, rest[1]])
-            )
+            found[category.name] = _stability(np.concatenate([was, rest[0]]), np.concatenate([is_now, rest[1]]))
         return found
 
     def to_json(self) -> dict[str, Any]:
@@ -129,12 +125,9 @@ class TablePreparation:
     def from_json(value: Mapping[str, Any]) -> TablePreparation:
         """The preparation written by `to_json`."""
         numbers = tuple(
-            Number(**(n | {"edges": tuple(n["edges"]), "shares": tuple(n["shares"])}))
-            for n in value["numbers"]
+            Number(**(n | {"edges": tuple(n["edges"]), "shares": tuple(n["shares"])})) for n in value["numbers"]
         )
-        categories = tuple(
-            Category(c["name"], tuple(c["values"]), tuple(c["shares"])) for c in value["categories"]
-        )
+        categories = tuple(Category(c["name"], tuple(c["values"]), tuple(c["shares"])) for c in value["categories"])
         return TablePreparation(numbers, categories, value["left_out"], value["output"])
 
 

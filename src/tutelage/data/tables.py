@@ -11,7 +11,8 @@ import numpy as np
 
 from ..core import InputError, require
 from .prepare import TablePreparation, fit_table
-from .rows import Rows, Sealed, encode_target, split
+from .rows import Rows, Sealed
+from .target import class_name, encode_target, split
 
 READERS = {
     ".csv": (
@@ -48,9 +49,7 @@ def read_columns(path: Path | str) -> dict[str, np.ndarray]:
     if not path.exists():
         raise InputError(f"there is no file {path}")
     if path.suffix not in READERS:
-        raise InputError(
-            f"{path}: tables are read from {', '.join(READERS)}; for images give a folder per class"
-        )
+        raise InputError(f"{path}: tables are read from {', '.join(READERS)}; for images give a folder per class")
     polars = require("polars", extra="data", why=f"read {path.name}")
     reader, options = READERS[path.suffix]
     try:
@@ -88,9 +87,7 @@ def read_table(
     targets = [target] if isinstance(target, str) else list(target)
     for name in targets:
         if name not in columns:
-            raise InputError(
-                f"{path} has no column {name!r}; there are {list(columns)}: name the target with --target"
-            )
+            raise InputError(f"{path} has no column {name!r}; there are {list(columns)}: name the target with --target")
     held: dict[str, np.ndarray] = {}
     if test is not None:
         held = read_columns(test)
@@ -99,13 +96,9 @@ def read_table(
             raise InputError(f"{test} lacks columns {lost} of {path}")
         columns = {name: np.concatenate([column, held[name]]) for name, column in columns.items()}
     raw = columns[targets[0]] if len(targets) == 1 else np.stack([columns[name] for name in targets], axis=1)
-    coded, space, known = encode_target(
-        raw, None if len(targets) == 1 else targets, space_for(raw, targets, task)
-    )
+    coded, space, known = encode_target(raw, None if len(targets) == 1 else targets, space_for(raw, targets, task))
     if space.kind == "classes" and len(space.names) < 2:
-        raise InputError(
-            f"column {targets[0]!r} holds the single class {space.names}: there is nothing to learn"
-        )
+        raise InputError(f"column {targets[0]!r} holds the single class {space.names}: there is nothing to learn")
     first = len(coded) - (len(next(iter(held.values()))) if held else 0)
     if held:
         train, validation, rest = split(coded[:first], space, known[:first], seed=seed, shares=(0.15, 0.0))
@@ -139,7 +132,6 @@ def space_for(raw: np.ndarray, names: Sequence[str], task: str | None) -> Any:
         InputError: the task is not known.
     """
     from ..core import Classes, Labels, Space, Values
-    from .rows import class_name
 
     if task is None:
         if raw.ndim == 1:
@@ -161,7 +153,5 @@ def _column(series: Any, polars: Any) -> np.ndarray:
     if series.dtype == polars.Boolean:
         series = series.cast(polars.Int64)
     if series.dtype.is_numeric():
-        return np.asarray(
-            series.cast(polars.Float64).to_numpy() if series.null_count() else series.to_numpy()
-        )
+        return np.asarray(series.cast(polars.Float64).to_numpy() if series.null_count() else series.to_numpy())
     return np.array(series.cast(polars.String, strict=False).to_list(), dtype=object)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import torch
 
 from ..core import INVARIANTS, Context, InputError, Values, Weights
 from ..ops.simplex import masked_softmax, normalised
-from .answers import Gives, refusal, truth
+from .answers import refusal, truth
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class Confidence:
         InputError: an unknown form; (when called) values, or a context without labels.
     """
 
-    name: ClassVar[str] = "confidence"
-    gives: ClassVar[Gives] = "weights"
-    needs: ClassVar[frozenset[str]] = frozenset({"labels"})
-    invariants: ClassVar[frozenset[str]] = INVARIANTS
-    source: ClassVar[str] = "zhang2022"
+    name = "confidence"
+    gives = "weights"
+    needs = frozenset({"labels"})
+    invariants = INVARIANTS
+    source = "zhang2022"
     form: Literal["exact", "softmax"] = "exact"
 
     def __post_init__(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,7 +12,6 @@ from ..core import INVARIANTS, Classes, Context, InputError, Labels, Values, Wei
 from ..core.spaces.classes import cover
 from ..ops.differences import Measure, pairwise
 from ..ops.simplex import masked_softmax
-from .answers import Gives
 
 
 @dataclass(frozen=True)
@@ -37,11 +36,11 @@ class Difference:
             measure than `squared`.
     """
 
-    name: ClassVar[str] = "difference"
-    gives: ClassVar[Gives] = "weights"
-    needs: ClassVar[frozenset[str]] = frozenset()
-    invariants: ClassVar[frozenset[str]] = INVARIANTS
-    source: ClassVar[str] = "blanchard2017"
+    name = "difference"
+    gives = "weights"
+    needs = frozenset[str]()
+    invariants = INVARIANTS
+    source = "blanchard2017"
     measure: Measure = "squared"
     tau: float = 0.1
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import torch
 
 from ..core import INVARIANTS, Classes, Context, InputError, Values, Weights
 from ..ops.simplex import entropy, masked_softmax, normalised
-from .answers import Gives, refusal
+from .answers import refusal
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class Entropy:
         InputError: an unknown form or a tau that is not positive; (when called) values.
     """
 
-    name: ClassVar[str] = "entropy"
-    gives: ClassVar[Gives] = "weights"
-    needs: ClassVar[frozenset[str]] = frozenset()
-    invariants: ClassVar[frozenset[str]] = INVARIANTS
-    source: ClassVar[str] = "kwon2020"
+    name = "entropy"
+    gives = "weights"
+    needs = frozenset[str]()
+    invariants = INVARIANTS
+    source = "kwon2020"
     form: Literal["paper", "softmax"] = "paper"
     tau: float = 1.0
 

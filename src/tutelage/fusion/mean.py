@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from ..core import INVARIANTS, Context, Weights
 from ..ops.simplex import normalised
-from .answers import Gives
 from .trust import expanded
 
 
@@ -15,11 +14,11 @@ from .trust import expanded
 class Mean:
     """Equal weights; with KL this is the mean of the teachers' probabilities. You et al. 2017."""
 
-    name: ClassVar[str] = "mean"
-    gives: ClassVar[Gives] = "weights"
-    needs: ClassVar[frozenset[str]] = frozenset()
-    invariants: ClassVar[frozenset[str]] = INVARIANTS
-    source: ClassVar[str] = "you2017"
+    name = "mean"
+    gives = "weights"
+    needs = frozenset[str]()
+    invariants = INVARIANTS
+    source = "you2017"
 
     def __call__(self, signals: Any, context: Context) -> Weights:
         """1 / number of valid teachers, per item."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from torch import Tensor
 from ..core import INVARIANTS, Classes, Context, InputError, Labels, Values, Weights
 from ..core.spaces.classes import cover
 from ..ops.simplex import normalised
-from .answers import Gives, dtype_of, refusal, truth
+from .answers import dtype_of, refusal, truth
 
 Reward = Literal["correct", "truth", "nce", "inv_mse"]
 Numbers = tuple[tuple[float, ...], ...]
@@ -38,11 +38,11 @@ class Performance:
             labelled row that any teacher answers; (when called) not fitted, or another number of teachers.
     """
 
-    name: ClassVar[str] = "performance"
-    gives: ClassVar[Gives] = "weights"
-    needs: ClassVar[frozenset[str]] = frozenset()
-    invariants: ClassVar[frozenset[str]] = INVARIANTS
-    source: ClassVar[str] = "perrone1993"
+    name = "performance"
+    gives = "weights"
+    needs = frozenset[str]()
+    invariants = INVARIANTS
+    source = "perrone1993"
     reward: Reward = "truth"
     weights: Numbers | None = None
 
@@ -90,11 +90,11 @@ class DynamicPerformance:
         InputError: as in `Performance`; (when renewed) another number of rows than fitted on.
     """
 
-    name: ClassVar[str] = "dynamic_performance"
-    gives: ClassVar[Gives] = "weights"
-    needs: ClassVar[frozenset[str]] = frozenset({"history"})
-    invariants: ClassVar[frozenset[str]] = INVARIANTS
-    source: ClassVar[str] = "perrone1993"
+    name = "dynamic_performance"
+    gives = "weights"
+    needs = frozenset({"history"})
+    invariants = INVARIANTS
+    source = "perrone1993"
     reward: Reward = "truth"
     weights: Numbers | None = None
     record: Record | None = field(default=None, repr=False, compare=False)

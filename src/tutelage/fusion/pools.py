@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from torch import Tensor
 from ..core import INVARIANTS, Classes, Context, Labels, Target, Values
 from ..ops.mixing import geometric, mixed
 from ..ops.simplex import normalised
-from .answers import Gives, one_coverage, refusal
+from .answers import one_coverage, refusal
 from .trust import Trust, checked, expanded, ordered, taken
 
 
@@ -32,11 +32,11 @@ class GeometricMean:
         InputError: (when called) teachers of classes with different coverages, or values without scales.
     """
 
-    name: ClassVar[str] = "geometric_mean"
-    gives: ClassVar[Gives] = "target"
-    needs: ClassVar[frozenset[str]] = frozenset()
-    invariants: ClassVar[frozenset[str]] = INVARIANTS - {"convex"}
-    source: ClassVar[str] = "heskes1998"
+    name = "geometric_mean"
+    gives = "target"
+    needs = frozenset[str]()
+    invariants = INVARIANTS - {"convex"}
+    source = "heskes1998"
     weights: Trust | None = None
 
     def __post_init__(self) -> None:
@@ -78,11 +78,11 @@ class MeanLogits:
         InputError: (when called) teachers of classes with different coverages, or values.
     """
 
-    name: ClassVar[str] = "mean_logits"
-    gives: ClassVar[Gives] = "target"
-    needs: ClassVar[frozenset[str]] = frozenset()
-    invariants: ClassVar[frozenset[str]] = INVARIANTS - {"convex"}
-    source: ClassVar[str] = "hinton2015"
+    name = "mean_logits"
+    gives = "target"
+    needs = frozenset[str]()
+    invariants = INVARIANTS - {"convex"}
+    source = "hinton2015"
 
     def __call__(self, signals: Any, context: Context) -> Target:
         """One answer about the B rows."""

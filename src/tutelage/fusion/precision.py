@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 
 from ..core import INVARIANTS, Context, Values, Weights
 from ..ops.simplex import normalised
-from .answers import Gives, refusal
+from .answers import refusal
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,11 @@ class Precision:
         InputError: (when called) classes or labels, or a teacher without scale.
     """
 
-    name: ClassVar[str] = "precision"
-    gives: ClassVar[Gives] = "weights"
-    needs: ClassVar[frozenset[str]] = frozenset()
-    invariants: ClassVar[frozenset[str]] = INVARIANTS
-    source: ClassVar[str] = "nix1994"
+    name = "precision"
+    gives = "weights"
+    needs = frozenset[str]()
+    invariants = INVARIANTS
+    source = "nix1994"
 
     def __call__(self, signals: Any, context: Context) -> Weights:
         """Weights [T, B, D]."""

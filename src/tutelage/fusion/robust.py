@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 
 from ..core import INVARIANTS, Classes, Context, InputError, Labels, Target, Values
 from ..ops.mixing import trimmed
-from .answers import Gives, knowing, of_classes, of_labels
+from .answers import knowing, of_classes, of_labels
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,11 @@ class Median:
     scales where all are known.
     """
 
-    name: ClassVar[str] = "median"
-    gives: ClassVar[Gives] = "target"
-    needs: ClassVar[frozenset[str]] = frozenset()
-    invariants: ClassVar[frozenset[str]] = INVARIANTS - {"convex"}
-    source: ClassVar[str] = "yin2018"
+    name = "median"
+    gives = "target"
+    needs = frozenset[str]()
+    invariants = INVARIANTS - {"convex"}
+    source = "yin2018"
 
     def __call__(self, signals: Any, context: Context) -> Target:
         """One answer about the B rows, formed at `context.temperature`."""
@@ -47,11 +47,11 @@ class Trimmed:
         InputError: the share leaves [0, 0.5].
     """
 
-    name: ClassVar[str] = "trimmed"
-    gives: ClassVar[Gives] = "target"
-    needs: ClassVar[frozenset[str]] = frozenset()
-    invariants: ClassVar[frozenset[str]] = INVARIANTS - {"convex"}
-    source: ClassVar[str] = "yin2018"
+    name = "trimmed"
+    gives = "target"
+    needs = frozenset[str]()
+    invariants = INVARIANTS - {"convex"}
+    source = "yin2018"
     share: float = 0.2
 
     def __post_init__(self) -> None:

@@ -7,14 +7,14 @@ models are linear, with an L2 penalty, in `linear.py`.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..core import Classes, Context, InputError, Labels, Target, Values
 from ..ops.mixing import among
-from .answers import Gives, dtype_of, knowing
+from .answers import dtype_of, knowing
 from .linear import Linear, logistic, ridge
 
 
@@ -39,11 +39,11 @@ class Stacking:
             called) not fitted, or fitted on other teachers or another kind of answer.
     """
 
-    name: ClassVar[str] = "stacking"
-    gives: ClassVar[Gives] = "target"
-    needs: ClassVar[frozenset[str]] = frozenset()
-    invariants: ClassVar[frozenset[str]] = frozenset({"permutation"})
-    source: ClassVar[str] = "wolpert1992"
+    name = "stacking"
+    gives = "target"
+    needs = frozenset[str]()
+    invariants = frozenset({"permutation"})
+    source = "wolpert1992"
     penalty: float = 1.0
     models: tuple[Linear, ...] | None = None
     seen: tuple[int, ...] = ()

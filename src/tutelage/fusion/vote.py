@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from torch import Tensor
 from ..core import INVARIANTS, Classes, Context, InputError, Target, Values
 from ..core.spaces.classes import cover
 from ..ops.mixing import among
-from .answers import Gives, knowing, of_classes, of_labels, refusal
+from .answers import knowing, of_classes, of_labels, refusal
 from .trust import Trust, checked, expanded, ordered, taken
 
 NEAR = 1e-6
@@ -40,11 +40,11 @@ class HardVote:
         InputError: an unknown form or bad weights; (when called) values.
     """
 
-    name: ClassVar[str] = "hard_vote"
-    gives: ClassVar[Gives] = "target"
-    needs: ClassVar[frozenset[str]] = frozenset()
-    invariants: ClassVar[frozenset[str]] = frozenset({"permutation", "absent"})
-    source: ClassVar[str] = "lam1997"
+    name = "hard_vote"
+    gives = "target"
+    needs = frozenset[str]()
+    invariants = frozenset({"permutation", "absent"})
+    source = "lam1997"
     form: Form = "shares"
     weights: Trust | None = None
 
@@ -100,11 +100,11 @@ class SoftVote:
         InputError: bad weights; (when called) values.
     """
 
-    name: ClassVar[str] = "soft_vote"
-    gives: ClassVar[Gives] = "target"
-    needs: ClassVar[frozenset[str]] = frozenset()
-    invariants: ClassVar[frozenset[str]] = INVARIANTS - {"convex"}
-    source: ClassVar[str] = "kittler1998"
+    name = "soft_vote"
+    gives = "target"
+    needs = frozenset[str]()
+    invariants = INVARIANTS - {"convex"}
+    source = "kittler1998"
     weights: Trust | None = None
 
     def __post_init__(self) -> None:

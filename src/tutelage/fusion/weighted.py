@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 from ..core import INVARIANTS, Context, Weights
 from ..ops.simplex import normalised
-from .answers import Gives
 from .trust import Trust, checked, expanded, ordered, taken
 
 
@@ -25,11 +24,11 @@ class Weighted:
         InputError: a weight is negative, not finite, or all are 0.
     """
 
-    name: ClassVar[str] = "weighted"
-    gives: ClassVar[Gives] = "weights"
-    needs: ClassVar[frozenset[str]] = frozenset()
-    invariants: ClassVar[frozenset[str]] = INVARIANTS
-    source: ClassVar[str] = "perrone1993"
+    name = "weighted"
+    gives = "weights"
+    needs = frozenset[str]()
+    invariants = INVARIANTS
+    source = "perrone1993"
     weights: Trust
 
     def __post_init__(self) -> None:

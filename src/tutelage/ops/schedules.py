@@ -13,7 +13,9 @@ from ..core import InputError, Step
 class Schedule(Protocol):
     """A number for every moment of training."""
 
-    def at(self, step: Step) -> float: ...
+    def at(self, step: Step) -> float:
+        """The value at this moment."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -44,15 +44,13 @@ class Dense:
             InputError: a value is too large or a scale too small for the type.
         """
         arrays = answer.to_arrays()
-        if self.dtype != "float32" and isinstance(answer, Classes) and answer.kind != "votes":
-            arrays = arrays | {"scores": _relative(answer)}
-        fields: dict[str, Field] = {}
-        found: dict[str, np.ndarray] = {}
-        for name, array in arrays.items():
-            fields[name], found[name] = written(array.detach().cpu(), self.dtype)
-            if array.is_floating_point() and self.dtype == "float16":
-                found[name] = _in_range(found[name], array, answer, name)
-        return fields, found
+        if self.dtype != "float32" and isinstance(answer, Classes | Labels):
+            arrays = arrays | _rounded_well(answer)
+        pairs = {name: written(array.detach().cpu(), self.dtype) for name, array in arrays.items()}
+        if self.dtype == "float16" and not isinstance(answer, Classes | Labels):
+            for name, (_, array) in pairs.items():
+                _check_range(array, arrays[name], answer, name)
+        return {name: pair[0] for name, pair in pairs.items()}, {name: pair[1] for name, pair in pairs.items()}
 
     def decoded(self, answer: Answer) -> tuple[dict[str, Field], dict[str, Any]]:
         """The arrays of the answer, floats as float32."""
@@ -101,20 +99,23 @@ class Dense:
         return {"kind": self.kind, "dtype": self.dtype}
 
 
-def _relative(answer: Classes) -> Tensor:
-    """Scores minus the largest of their row, 0 off coverage, no lower than `LARGEST` below."""
-    scores = answer.masked_logits().float()
-    scores = scores - scores.amax(-1, keepdim=True)
-    return scores.clamp_min(-LARGEST).masked_fill(~answer.coverage, 0.0)
+def _rounded_well(answer: Classes | Labels) -> dict[str, Tensor]:
+    """Scores relative to the largest of their row, 0 off coverage; log-odds no larger than `LARGEST`."""
+    if isinstance(answer, Labels):
+        return {"logits": answer.logits.clamp(-LARGEST, LARGEST)}
+    if answer.kind == "votes":
+        return {}
+    everything = bool(answer.coverage.all())
+    scores = answer.scores.float() if everything else answer.masked_logits().float()
+    scores = (scores - scores.amax(-1, keepdim=True)).clamp_min_(-LARGEST)
+    return {"scores": scores if everything else scores.masked_fill_(~answer.coverage, 0.0)}
 
 
-def _in_range(stored: np.ndarray, given: Tensor, answer: Answer, name: str) -> np.ndarray:
-    """What fits float16: log-odds are cut at `LARGEST`; other numbers have to fit as they are."""
-    if isinstance(answer, Classes | Labels):
-        return np.clip(stored, -LARGEST, LARGEST)
-    valid = answer.valid.cpu().numpy()
-    lost = ~np.isfinite(stored) | ((name == "scale") & (stored == 0))
-    if (lost & valid).any():
-        worst = float(given[torch.from_numpy(lost & valid)].flatten()[0])
+def _check_range(stored: np.ndarray, given: Tensor, answer: Answer, name: str) -> None:
+    """Raises InputError when a number that counts does not fit into float16."""
+    if not given.is_floating_point():
+        return
+    lost = (~np.isfinite(stored) | ((name == "scale") & (stored == 0))) & answer.valid.cpu().numpy()
+    if lost.any():
+        worst = float(given[torch.from_numpy(lost)].flatten()[0])
         raise InputError(f"{name} {worst:.3g} does not fit into float16: use the codec fp32 or bf16")
-    return stored

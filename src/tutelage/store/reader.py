@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import threading
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +23,10 @@ from .fingerprint import digest, raw
 from .layout import Field, Manifest, Marker, data_file, markers
 
 
+_HELD = threading.local()
+_SCRATCH_FROM, _SCRATCH_UP_TO = 1 << 16, 1 << 24
+
+
 @dataclass(frozen=True)
 class View:
     """One view of one teacher's answers, mapped into memory.
@@ -29,13 +35,14 @@ class View:
         present: bool [N], rows that are there.
         whole: rows 0..whole-1 are all there.
         arrays: the records of all rows, by array.
-        full: boolean arrays that are True in every row.
+        full: boolean arrays that are True in every row; stored: the other arrays.
     """
 
     present: np.ndarray
     whole: int
     arrays: Mapping[str, np.ndarray]
-    full: frozenset[str]
+    full: tuple[str, ...]
+    stored: Mapping[str, Field]
 
 
 @final
@@ -62,6 +69,9 @@ class Reader:
         self.markers = {(view, shard): Marker.read(path, size) for view, shard, path in markers(folder)}
         self.views = {view: self._open(view) for view in sorted({view for view, _ in self.markers})}
 
+    def __reduce__(self) -> tuple[type[Reader], tuple[Path]]:
+        return Reader, (self.folder,)
+
     @property
     def name(self) -> str:
         """The teacher's name."""
@@ -87,8 +97,7 @@ class Reader:
         opened = self._check(row, view)
         for name in opened.full:
             out[name].fill_(True)
-        stored = {name: field for name, field in self.manifest.stored.items() if name not in opened.full}
-        self.codec.decode(_Rows(opened, row), stored, self.meta, out)
+        self.codec.decode(_Rows(opened, row), opened.stored, self.meta, out)
 
     def bound(self, row: np.ndarray, view: int) -> Tensor:
         """float [B]: the most by which each of these rows may differ from what the teacher said."""
@@ -119,7 +128,7 @@ class Reader:
         opened = self.views.get(view)
         if opened is None:
             raise self._absent(row, view)
-        if len(row) and row.max() < opened.whole and row.min() >= 0:
+        if len(row) and np.maximum.reduce(row.view(np.uint64)) < opened.whole:  # negative ones become large
             return opened
         inside = (row >= 0) & (row < len(opened.present))
         there = inside & opened.present[np.where(inside, row, 0)]
@@ -145,10 +154,11 @@ class Reader:
         for shard, marker in shards.items():
             present[shard * size : (shard + 1) * size] = marker.present
         present = present[: int(present.nonzero()[0][-1]) + 1]
-        arrays = {name: self._map(name, view, field, len(present)) for name, field in self.manifest.stored.items()}
-        full = frozenset(arrays).intersection(*(marker.full for marker in shards.values()))
+        fields = self.manifest.stored.items()
+        arrays = {name: self._map(name, view, field, len(present)) for name, field in fields}
+        full = set(arrays).intersection(*(marker.full for marker in shards.values()))
         whole = len(present) if present.all() else int(present.argmin())
-        return View(present, whole, arrays, full)
+        return View(present, whole, arrays, tuple(full), {k: v for k, v in fields if k not in full})
 
     def _map(self, name: str, view: int, field: Field, rows: int) -> np.ndarray:
         path = data_file(self.folder, name, view)
@@ -162,14 +172,28 @@ class Reader:
 
 
 class _Rows:
-    """Reads the records of some rows."""
+    """Reads the records of some rows; what it returns is overwritten by the next read of that array."""
 
     def __init__(self, view: View, row: np.ndarray) -> None:
         self.view = view
         self.row = row
 
     def __call__(self, name: str, out: np.ndarray | None) -> np.ndarray:
-        return np.take(self.view.arrays[name], self.row, axis=0, out=out, mode="clip")
+        array = self.view.arrays[name]
+        if out is None:
+            out = _scratch(name, (len(self.row), *array.shape[1:]), array.dtype)
+        return array.take(self.row, 0, out, "clip")
+
+
+def _scratch(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray | None:
+    """Memory that is used again by every batch of a thread: fresh pages cost as much as the gather."""
+    size = math.prod(shape) * dtype.itemsize
+    if not _SCRATCH_FROM <= size <= _SCRATCH_UP_TO:
+        return None
+    held: np.ndarray | None = vars(_HELD).get(name)
+    if held is None or len(held) < size:
+        held = vars(_HELD)[name] = np.empty(size, dtype=np.uint8)
+    return held[:size].view(dtype).reshape(shape)
 
 
 def _is_mask(value: object) -> bool:
@@ -206,6 +230,17 @@ class StoredSignals:
         """What the codec of each teacher may have changed, at most, in any row."""
         return tuple(reader.error() for reader in self.readers)
 
+    @cached_property
+    def _groups(self) -> list[tuple[list[tuple[str, tuple[int, ...], torch.dtype]], list[int]]]:
+        """Name, shape and type of the arrays of each form of answer, and the teachers that have it."""
+        groups: dict[Any, list[int]] = {}
+        for number, reader in enumerate(self.readers):
+            groups.setdefault((reader.manifest.kind, tuple(reader.manifest.answer.items())), []).append(number)
+        return [
+            ([(name, field.shape, _torch_dtype(field)) for name, field in form], members)
+            for (_, form), members in groups.items()
+        ]
+
     def gather(self, row: Tensor, view: Tensor) -> Signals:
         """The signals about these rows, float32.
 
@@ -216,17 +251,11 @@ class StoredSignals:
         Raises:
             StoreError: a row is not stored, or negative.
         """
-        groups: dict[Any, list[int]] = {}
-        for number, reader in enumerate(self.readers):
-            form = (reader.manifest.kind, tuple(reader.manifest.answer.items()))
-            groups.setdefault(form, []).append(number)
         answers: list[Any] = [None] * len(self.readers)
         parts = _by_view(row.numpy(), view.numpy())
-        for (_, form), members in groups.items():
-            out = {
-                name: torch.empty(len(members), len(row), *field.shape, dtype=_torch_dtype(field))
-                for name, field in form
-            }
+        for fields, members in self._groups:
+            shape = (len(members), len(row))
+            out = {name: torch.empty(*shape, *tail, dtype=dtype) for name, tail, dtype in fields}
             for i, number in enumerate(members):
                 reader = self.readers[number]
                 arrays = {name: tensor[i] for name, tensor in out.items()}
@@ -246,8 +275,8 @@ class StoredSignals:
 
 def _by_view(row: np.ndarray, view: np.ndarray) -> list[tuple[int, np.ndarray, Tensor | None]]:
     """The rows of each view and where they stand in the batch (None: they are the batch)."""
-    if len(view) == 0 or (view == view[0]).all():
-        return [(int(view[0]), row, None)] if len(view) else []
+    if not np.count_nonzero(view):
+        return [(0, row, None)] if len(view) else []
     places = [(int(one), (view == one).nonzero()[0]) for one in np.unique(view)]
     return [(one, row[place], torch.from_numpy(place)) for one, place in places]
 

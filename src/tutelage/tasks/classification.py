@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -24,9 +22,9 @@ class Classification:
         class_weight: trust per class in the hard loss; equal unless given.
     """
 
-    name: ClassVar[str] = "classification"
-    headline: ClassVar[str] = "accuracy"
-    higher_is_better: ClassVar[Mapping[str, bool]] = {
+    name = "classification"
+    headline = "accuracy"
+    higher_is_better = {
         "accuracy": True,
         "macro_precision": True,
         "macro_recall": True,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -36,9 +35,9 @@ class Regression:
             line; `nll` negative log-likelihood, which needs `with_scale`.
     """
 
-    name: ClassVar[str] = "regression"
-    headline: ClassVar[str] = "rmse"
-    higher_is_better: ClassVar[Mapping[str, bool]] = {"rmse": False, "mae": False, "r2": True, "nll": False}
+    name = "regression"
+    headline = "rmse"
+    higher_is_better = {"rmse": False, "mae": False, "r2": True, "nll": False}
     columns: tuple[str, ...]
     centre: tuple[float, ...] = ()
     spread: tuple[float, ...] = ()

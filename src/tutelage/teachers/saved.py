@@ -37,7 +37,11 @@ ORDINARY = (
     "xgboost.sklearn.XGBClassifier",
     "xgboost.sklearn.XGBRegressor",
 )
-"""Parts of ordinary forests, boosted trees and neighbours, which hold arrays and run no code of the file's."""
+"""Parts of ordinary forests, boosted trees and neighbours that skops does not trust by itself.
+
+They are rebuilt from arrays and model text, not from code of the file's. A crafted file could still make the library
+that reads it crash, so files from strangers are better opened in a process of their own.
+"""
 
 
 def load_estimator(path: str | Path, *, allow_pickle: bool = False, trusted: Sequence[str] = ()) -> Any:

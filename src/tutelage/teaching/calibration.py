@@ -20,8 +20,13 @@ MIN_ROWS = 10
 class Calibration(Protocol):
     """A frozen change of one teacher's answers."""
 
-    def apply(self, answer: Any) -> Any: ...
-    def to_json(self) -> dict[str, Any]: ...
+    def apply(self, answer: Any) -> Any:
+        """The calibrated answer."""
+        ...
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON form."""
+        ...
 
 
 @dataclass(frozen=True)

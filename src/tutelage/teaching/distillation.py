@@ -101,9 +101,7 @@ class Distillation:
     @property
     def trainable(self) -> nn.ModuleDict:
         """Parts that learn beside the student (adapters, gates), by name; never a teacher."""
-        parts = {
-            part.name: part for part in (self.fusion, *self.objective.terms) if isinstance(part, nn.Module)
-        }
+        parts = {part.name: part for part in (self.fusion, *self.objective.terms) if isinstance(part, nn.Module)}
         return nn.ModuleDict(parts)
 
     def attach(self, student: nn.Module) -> nn.ModuleDict:
@@ -118,9 +116,7 @@ class Distillation:
     def check_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
         """Raises InputError when a trainable part is missing from the optimiser."""
         known = {id(p) for group in optimizer.param_groups for p in group["params"]}
-        lost = [
-            name for name, p in self.trainable.named_parameters() if p.requires_grad and id(p) not in known
-        ]
+        lost = [name for name, p in self.trainable.named_parameters() if p.requires_grad and id(p) not in known]
         if lost:
             raise InputError(
                 f"the optimiser does not know {lost}, which would never learn: optimise the parameters of "
@@ -215,9 +211,7 @@ class Distillation:
 
     def _mixture(self, batch: Batch, at: Step, student: Any) -> Mixture:
         signals = self.signals(batch.row, batch.view).stacked()
-        context = Context(
-            at, 1.0, batch.row.cpu(), batch.target.cpu(), batch.labelled.cpu(), _detached(student)
-        )
+        context = Context(at, 1.0, batch.row.cpu(), batch.target.cpu(), batch.labelled.cpu(), _detached(student))
         temperatures = self.objective.temperatures(at)
         fused = {t: self.fuse(signals, replace(context, temperature=t)) for t in set(temperatures)}
         parts: list[TermPart] = []
@@ -233,9 +227,7 @@ class Distillation:
         weights = first.values if isinstance(first, Weights) else None
         return Mixture(batch.row.cpu(), batch.view.cpu(), tuple(parts), acted, weights)
 
-    def _soft(
-        self, answer: Any, batch: Batch, at: Step
-    ) -> tuple[dict[str, Tensor], Tensor | None, Mixture | None]:
+    def _soft(self, answer: Any, batch: Batch, at: Step) -> tuple[dict[str, Tensor], Tensor | None, Mixture | None]:
         if self.objective.share(at) == 0.0 or not self.objective.terms:
             return {}, None, None
         if self.means is not None:
@@ -257,9 +249,7 @@ class Distillation:
         own = torch.zeros_like(hard) if taught is None else taught.to(hard) * share
         plain = reduce(hard, batch.weight, batch.labelled)
         parts = {"hard": Part(reduce(hard * (1.0 - own), batch.weight, batch.labelled).total, plain.count)}
-        strength = {
-            t.name: weight for t, weight in zip(self.objective.terms, self.objective.weights, strict=True)
-        }
+        strength = {t.name: weight for t, weight in zip(self.objective.terms, self.objective.weights, strict=True)}
         for name, items in losses.items():
             assert taught is not None
             parts[name] = reduce(items, batch.weight, taught, share * strength[name])

@@ -87,8 +87,7 @@ class Ensemble:
     def fingerprint(self) -> Mapping[str, str]:
         """Fingerprints of the members, the fusion, and the calibrations."""
         members = {
-            f"teacher:{t.name}": digest(*sorted(f"{k}={v}" for k, v in t.fingerprint.items()))
-            for t in self.teachers
+            f"teacher:{t.name}": digest(*sorted(f"{k}={v}" for k, v in t.fingerprint.items())) for t in self.teachers
         }
         return members | {
             "fusion": digest(repr(self.fusion)),
@@ -102,8 +101,7 @@ class Ensemble:
     def answer_rows(self, columns: Columns, row: np.ndarray) -> Any:
         """The fused answer about these row numbers; members that know rows are told them."""
         answers = [
-            t.answer_rows(columns, row) if isinstance(t, KnowsRows) else t.answer(columns)
-            for t in self.teachers
+            t.answer_rows(columns, row) if isinstance(t, KnowsRows) else t.answer(columns) for t in self.teachers
         ]
         return self._fused(answers)
 
@@ -123,9 +121,7 @@ def answer_of(result: Weights | Target, stacked: Any) -> Any:
     weights, valid = result.values, stacked.valid.any(0)
     known = stacked.coverage.any(0)
     if isinstance(stacked, Classes):
-        return Classes.from_probs(
-            _renormalised(mixed(stacked.probs(), weights), valid), valid=valid, coverage=known
-        )
+        return Classes.from_probs(_renormalised(mixed(stacked.probs(), weights), valid), valid=valid, coverage=known)
     if isinstance(stacked, Labels):
         return Labels.from_probs(mixed(stacked.probs(), weights), valid=valid, coverage=known)
     if stacked.scale is None:
@@ -136,6 +132,4 @@ def answer_of(result: Weights | Target, stacked: Any) -> Any:
 
 def _renormalised(probs: Tensor, valid: Tensor) -> Tensor:
     total = probs.sum(-1, keepdim=True)
-    return torch.where(
-        valid.unsqueeze(-1) & (total > 0), probs / total.clamp_min(1e-30), torch.full_like(probs, 1.0)
-    )
+    return torch.where(valid.unsqueeze(-1) & (total > 0), probs / total.clamp_min(1e-30), torch.full_like(probs, 1.0))

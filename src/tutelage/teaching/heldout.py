@@ -12,32 +12,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..core import Batch, Fittable, Fusion, InputError, LeakageError, Signals, SignalSource, Teacher
+from ..core import Batch, Fittable, Fusion, LeakageError, Signals, SignalSource, Teacher
+from ..fusion.trust import PerTeacher
 from . import calibration as calibrating
 from .calibration import AsIs, Calibration, calibrate
 
 
 def unseen(teachers: Sequence[Teacher], row: np.ndarray, *, seen_ok: bool = False) -> np.ndarray:
-    """The rows that no teacher was trained on.
+    """The rows that no teacher was trained on; all of them when told that it does not matter.
 
     A teacher that does not know what it was trained on (`seen` is None) is trusted not to have seen
     validation rows; `flag_seen` tests that trust.
-
-    Raises:
-        LeakageError: nothing is left.
     """
-    if seen_ok:
-        return row
     kept = row
-    for teacher in teachers:
+    for teacher in () if seen_ok else teachers:
         if teacher.seen is not None:
             kept = kept[~np.isin(kept, teacher.seen)]
-    if len(row) and not len(kept):
-        names = [teacher.name for teacher in teachers if teacher.seen is not None]
-        raise LeakageError(
-            f"every one of the {len(row)} held-out rows was in the training set of some teacher of {names}: give "
-            "validation rows they have not seen, let tutelage train them out of fold, or say seen_ok=True"
-        )
     return kept
 
 
@@ -53,8 +43,10 @@ def learn(
         calibrated: whether teachers' scores are calibrated; votes always become probabilities.
 
     Raises:
-        InputError: the fusion has to be fitted and there is no labelled row.
+        LeakageError: the fusion has to be fitted and there is no labelled row.
     """
+    if isinstance(fusion, PerTeacher):
+        fusion = fusion.bound(source.names)
     signals = source.gather(batch.row, batch.view)
     calibrations: tuple[Calibration, ...] = tuple(AsIs() for _ in signals.names)
     if calibrated and len(batch):
@@ -62,9 +54,10 @@ def learn(
     if not isinstance(fusion, Fittable) or fusion.fitted:
         return calibrations, fusion
     if not len(batch) or not bool(batch.labelled.any()):
-        raise InputError(
-            f"fusion {fusion.name!r} learns from labelled rows that the teachers have not seen, and there is none: "
-            "give validation rows, or choose a fusion that needs no labels (mean, vote, entropy)"
+        raise LeakageError(
+            f"fusion {fusion.name!r} learns from labelled rows that the teachers have not been trained on, and "
+            "there is none: give validation rows, let tutelage train the teachers out of fold, choose a fusion that needs "
+            "no labels (mean, soft_vote, entropy), or say seen_ok=True"
         )
     shown = calibrating.apply(calibrations, signals).stacked()
     return calibrations, fusion.fit(shown, batch.target, batch.labelled)
@@ -83,7 +76,9 @@ def flag_seen(answer_train: Any, answer_heldout: Any, train: Batch, heldout: Bat
     It is flagged when its loss there is lower than on held-out rows by more than three standard errors
     of the difference.
     """
-    inside, outside = (loss[known] for loss, known in (row_loss(answer_train, train), row_loss(answer_heldout, heldout)))
+    inside, outside = (
+        loss[known] for loss, known in (row_loss(answer_train, train), row_loss(answer_heldout, heldout))
+    )
     if len(inside) < 5 or len(outside) < 5:
         return None
     gap = float(outside.mean() - inside.mean())

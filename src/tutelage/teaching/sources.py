@@ -33,9 +33,7 @@ class Memory:
     def gather(self, row: Tensor, view: Tensor) -> Signals:
         """The signals about these rows; every view of a row has the same."""
         if len(row) and (int(row.min()) < 0 or int(row.max()) >= len(self.signals)):
-            raise InputError(
-                f"rows {int(row.min())}..{int(row.max())} asked of signals about {len(self.signals)} rows"
-            )
+            raise InputError(f"rows {int(row.min())}..{int(row.max())} asked of signals about {len(self.signals)} rows")
         return self.signals.take(row)
 
 
@@ -52,9 +50,7 @@ class Nobody:
         Raises:
             InputError: always.
         """
-        raise InputError(
-            "there are no teachers to ask: give teachers, or an objective without terms and soft=0"
-        )
+        raise InputError("there are no teachers to ask: give teachers, or an objective without terms and soft=0")
 
 
 @dataclass(frozen=True)
@@ -95,9 +91,7 @@ def ask_one(teacher: Teacher, columns: Mapping[str, np.ndarray], row: np.ndarray
     with torch.no_grad():
         answer = teacher.answer_rows(asked, row) if isinstance(teacher, KnowsRows) else teacher.answer(asked)
     if len(answer) != len(row):
-        raise InputError(
-            f"teacher {teacher.name!r} was asked about {len(row)} rows and answered about {len(answer)}"
-        )
+        raise InputError(f"teacher {teacher.name!r} was asked about {len(row)} rows and answered about {len(answer)}")
     answer.check(f"teacher {teacher.name!r}")
     return answer
 

@@ -27,8 +27,6 @@ from ..store.store import SMALLEST_SHARD, plan
 from ..store.writer import Claim, disk_full
 from .sources import ask_one
 
-_PATIENCE = 0.1
-
 
 @dataclass(frozen=True)
 class TeachProgress:
@@ -102,7 +100,8 @@ def _taught(
     item: Teacher | Callable[[], Teacher], lesson: Callable[[Teacher], _Lesson], views: int, others: list[str]
 ) -> str:
     """Teaches one teacher, which nobody holds afterwards if it was made here; its name."""
-    teacher = cast("Teacher", item() if isinstance(item, type) or not hasattr(item, "answer") else item)
+    ready = hasattr(item, "answer") and not isinstance(item, type)
+    teacher = cast("Teacher", item) if ready else cast("Callable[[], Teacher]", item)()
     if teacher.name in others:
         raise InputError(f"two teachers are named {teacher.name!r}: give each its own name")
     lesson(teacher).run(views)
@@ -111,7 +110,10 @@ def _taught(
 
 def _rows(row: np.ndarray | Tensor, length: int) -> np.ndarray:
     """Sorted row numbers, each once, checked against the table."""
-    rows = np.unique(np.asarray(row)).astype(np.int64)
+    rows = np.asarray(row).astype(np.int64)
+    if not (rows[1:] > rows[:-1]).all():
+        rows = np.sort(rows)
+        rows = rows[np.concatenate([[True], rows[1:] > rows[:-1]])]
     if len(rows) == 0:
         raise InputError("no rows to teach: give the numbers of the rows that the student trains on")
     if rows[0] < 0 or rows[-1] >= length:
@@ -183,7 +185,7 @@ class _Lesson:
             while pending:
                 waiting = [(view, rows) for view, rows in pending if not self._shard(writer, view, rows)]
                 if len(waiting) == len(pending):
-                    time.sleep(_PATIENCE)
+                    time.sleep(0.1)
                 pending = waiting
 
     def _check_storable(self) -> None:
@@ -289,13 +291,9 @@ def _blamed(teacher: Teacher, rows: np.ndarray, where: str = "") -> Generator[No
     try:
         yield
     except Exception as error:
+        together = rows[-1] - rows[0] == len(rows) - 1
+        asked = f"{rows[0]}..{rows[-1]}" if together else f"{rows[:5].tolist()} ... {rows[-1]}"
         raise InputError(
-            f"teacher {teacher.name!r} failed in {where}rows {_listed(rows)} (positions count within them): "
+            f"teacher {teacher.name!r} failed in {where}rows {asked} ({len(rows)} rows; positions count within them): "
             f"{type(error).__name__}: {error}. What it answered before is kept: mend it and teach again"
         ) from error
-
-
-def _listed(rows: np.ndarray) -> str:
-    if rows[-1] - rows[0] == len(rows) - 1:
-        return f"{rows[0]}..{rows[-1]}"
-    return f"{rows[:5].tolist()} ... {rows[-1]} ({len(rows)} rows)"

@@ -31,7 +31,8 @@ def save(folder: Path, state: dict[str, Any]) -> None:
     except (OSError, RuntimeError) as error:
         fresh.unlink(missing_ok=True)
         raise StoreError(
-            f"the checkpoint in {folder} could not be written ({error}); the one before is untouched: make room and resume"
+            f"the checkpoint in {folder} could not be written ({error}); the one before is untouched: "
+            "make room and resume"
         ) from error
 
 
@@ -47,11 +48,7 @@ def load(folder: Path) -> dict[str, Any] | None:
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise StoreError(
-            f"checkpoint {path} is damaged ({error}): delete it to start this training again"
-        ) from error
+        raise StoreError(f"checkpoint {path} is damaged ({error}): delete it to start this training again") from error
     if state.get("version") != VERSION:
-        raise StoreError(
-            f"checkpoint {path} has version {state.get('version')}, this tutelage reads {VERSION}"
-        )
+        raise StoreError(f"checkpoint {path} has version {state.get('version')}, this tutelage reads {VERSION}")
     return state

@@ -17,7 +17,7 @@ from ..store import Store
 from ..teachers import aligned
 from ..teaching import Objective
 from .evaluate import task_of
-from .run import keep
+from .keep import keep
 from .settings import Training
 from .summary import summarise
 from .trial import Trial
@@ -37,7 +37,9 @@ class Progress(Protocol):
         overall: share of the whole job that is done, in [0, 1]; an estimate.
     """
 
-    def __call__(self, stage: str, done: int, total: int, overall: float) -> None: ...
+    def __call__(self, stage: str, done: int, total: int, overall: float) -> None:
+        """Called often; has to be quick."""
+        ...
 
 
 @dataclass
@@ -77,9 +79,7 @@ class Contest:
         if not self.seeds or len(set(self.seeds)) != len(self.seeds):
             raise InputError(f"distill needs different seeds, got {list(self.seeds)}")
         if not len(rows.test):
-            raise InputError(
-                "there are no test rows, so nothing could be shown: give test=, or let rows_of split"
-            )
+            raise InputError("there are no test rows, so nothing could be shown: give test=, or let rows_of split")
         found = self.teachers(seed, rows) if callable(self.teachers) else self.teachers
         teachers = tuple(aligned(teacher, rows.space) for teacher in found)
         names = [teacher.name for teacher in teachers]

@@ -6,7 +6,7 @@ import copy
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -19,83 +19,9 @@ from ..teachers import thread_budget
 from ..teaching import Distillation
 from . import checkpoint
 from .evaluate import answers, quality
+from .history import Epoch, Fitted, State
 from .settings import Plateau, Training, autocast, device_of, threads_for
 from .watchers import Watchers
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What happened in one epoch.
-
-    Attributes:
-        epoch: number, from 1.
-        step: optimiser steps taken so far.
-        lr: learning rate of the last step.
-        parts: mean of each part of the training loss, as it enters the sum.
-        watched: the value early stopping looks at, on validation rows (lower is better).
-        metrics: quality on validation rows.
-        weights: mean trust per teacher.
-        acted: share of rows on which the fusion rule acted.
-        seconds: since the start of the training.
-    """
-
-    epoch: int
-    step: int
-    lr: float
-    parts: dict[str, float]
-    watched: float
-    metrics: dict[str, float]
-    weights: list[float]
-    acted: float
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """A trained student and how it got there.
-
-    Attributes:
-        student: at its last epoch, or at the best one when early stopping was asked for.
-        best: parameters of the epoch with the best watched value.
-        best_epoch: number of that epoch.
-        history: one record per epoch.
-        stopped: why the training ended.
-    """
-
-    student: nn.Module
-    best: dict[str, Tensor]
-    best_epoch: int
-    history: tuple[Epoch, ...]
-    stopped: str = "all epochs done"
-
-    @property
-    def seconds(self) -> float:
-        """Wall time of the training."""
-        return self.history[-1].seconds
-
-    def steps_to(self, share: float, metric: str, higher: bool = True) -> int:
-        """Optimiser steps until the metric first reached this share of its last value (or last value / share)."""
-        last = self.history[-1].metrics[metric]
-        for epoch in self.history:
-            value = epoch.metrics[metric]
-            if value >= share * last if higher else value <= last / share:
-                return epoch.step
-        return self.history[-1].step
-
-
-@dataclass
-class _State:
-    """What a checkpoint has to hold."""
-
-    epoch: int = 0
-    step: int = 0
-    best: float = math.inf
-    best_epoch: int = 0
-    stale: int = 0
-    rate: float = 0.0
-    seconds: float = 0.0
-    kept: dict[str, Tensor] = field(default_factory=dict)
-    history: list[Epoch] = field(default_factory=list)
 
 
 def fit(
@@ -139,7 +65,7 @@ def _fit(
     if distillation.means is None:
         distillation = distillation.prepared(rows.batches(rows.taught, 4096, inputs=False))
     forward: nn.Module = torch.compile(student) if training.compile else student  # pyright: ignore[reportAssignmentType]
-    state = _State()
+    state = State()
     _resume(training, state, module, optimizer)
     watchers = Watchers.of(training)
     stopped = "all epochs done"
@@ -157,9 +83,7 @@ def _fit(
         if progress is not None:
             progress(record, training.epochs)
         if training.patience is not None and state.stale >= training.patience:
-            stopped = (
-                f"no better {training.watch} for {training.patience} epochs, best at epoch {state.best_epoch}"
-            )
+            stopped = f"no better {training.watch} for {training.patience} epochs, best at epoch {state.best_epoch}"
             break
     watchers.close()
     _release(student, {}, 0)
@@ -175,7 +99,7 @@ def _epoch(
     rows: Rows,
     training: Training,
     optimizer: torch.optim.Optimizer,
-    state: _State,
+    state: State,
     device: torch.device,
     watchers: Watchers,
 ) -> Epoch:
@@ -252,14 +176,12 @@ def _watched(
     )
 
 
-def _remember(state: _State, record: Epoch, student: nn.Module, training: Training) -> None:
+def _remember(state: State, record: Epoch, student: nn.Module, training: Training) -> None:
     state.seconds = record.seconds
     better = record.watched < state.best - 1e-6
     if better or not state.kept:
         state.best, state.best_epoch, state.stale = record.watched, record.epoch, 0
-        state.kept = copy.deepcopy(
-            {name: value.detach().cpu() for name, value in student.state_dict().items()}
-        )
+        state.kept = copy.deepcopy({name: value.detach().cpu() for name, value in student.state_dict().items()})
     else:
         state.stale += 1
     rate = training.rate()
@@ -267,7 +189,7 @@ def _remember(state: _State, record: Epoch, student: nn.Module, training: Traini
         state.rate = max(state.rate * rate.factor, rate.smallest)
 
 
-def _set_rate(optimizer: torch.optim.Optimizer, training: Training, state: _State, at: Step) -> None:
+def _set_rate(optimizer: torch.optim.Optimizer, training: Training, state: State, at: Step) -> None:
     rate: Schedule | Plateau = training.rate()
     if isinstance(rate, Plateau):
         state.rate = state.rate or rate.lr
@@ -282,17 +204,13 @@ def _release(student: nn.Module, release: dict[str, int], epoch: int) -> None:
     names = [name for name, _ in student.named_parameters()]
     for prefix in release:
         if not any(name.startswith(prefix) for name in names):
-            raise InputError(
-                f"release names {prefix!r}, but no parameter starts with it; there are {names[:8]}"
-            )
+            raise InputError(f"release names {prefix!r}, but no parameter starts with it; there are {names[:8]}")
     for name, parameter in student.named_parameters():
         until = max((at for prefix, at in release.items() if name.startswith(prefix)), default=0)
         parameter.requires_grad_(epoch >= until)
 
 
-def _renewed(
-    distillation: Distillation, student: nn.Module, rows: Rows, device: torch.device
-) -> Distillation:
+def _renewed(distillation: Distillation, student: nn.Module, rows: Rows, device: torch.device) -> Distillation:
     """A fusion that follows what the student has learnt looks at it once per epoch."""
     if not isinstance(distillation.fusion, Renewable) or distillation.heldout is None:
         return distillation
@@ -300,17 +218,15 @@ def _renewed(
     return distillation.renewed(answer)
 
 
-def _not_finite(loss: Any, state: _State) -> str:
+def _not_finite(loss: Any, state: State) -> str:
     parts = {name: float(part.mean()) for name, part in loss.parts.items()}
     return (
-        f"the gradient became NaN or infinite in epoch {state.epoch + 1}, step {state.step} (parts of the loss: {parts}): "
-        "lower the learning rate, or check the student's inputs"
+        f"the gradient became NaN or infinite in epoch {state.epoch + 1}, step {state.step} (parts of the loss: "
+        f"{parts}): lower the learning rate, or check the student's inputs"
     )
 
 
-def _packed(
-    state: _State, module: nn.Module, optimizer: torch.optim.Optimizer, training: Training
-) -> dict[str, Any]:
+def _packed(state: State, module: nn.Module, optimizer: torch.optim.Optimizer, training: Training) -> dict[str, Any]:
     return {
         "module": module.state_dict(),
         "optimizer": optimizer.state_dict(),
@@ -322,10 +238,11 @@ def _packed(
 
 def _identity(training: Training) -> str:
     """What has to be the same for a checkpoint to be continued."""
-    return f"{training.optimiser} batch={training.batch_size} epochs={training.epochs} seed={training.seed} lr={training.lr}"
+    parts = {"batch": training.batch_size, "epochs": training.epochs, "seed": training.seed, "lr": training.lr}
+    return " ".join([training.optimiser, *(f"{name}={value}" for name, value in parts.items())])
 
 
-def _resume(training: Training, state: _State, module: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+def _resume(training: Training, state: State, module: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     if training.checkpoint is None:
         return
     found = checkpoint.load(training.checkpoint)
@@ -333,8 +250,8 @@ def _resume(training: Training, state: _State, module: nn.Module, optimizer: tor
         return
     if found["settings"] != _identity(training):
         raise InputError(
-            f"the checkpoint in {training.checkpoint} belongs to another training ({found['settings']}), now asked for: "
-            f"{_identity(training)}; use another folder or delete it"
+            f"the checkpoint in {training.checkpoint} belongs to another training ({found['settings']}), now asked "
+            f"for: {_identity(training)}; use another folder or delete it"
         )
     module.load_state_dict(found["module"])
     optimizer.load_state_dict(found["optimizer"])

@@ -29,9 +29,7 @@ def student_for(rows: Rows, kind: str | None) -> Callable[[], nn.Module]:
         return lambda: MLP(width, outputs, (32, 32))
     if chosen == "conv":
         if not image:
-            raise InputError(
-                f"a conv student needs one column of images, the rows have shapes {shapes}: use mlp"
-            )
+            raise InputError(f"a conv student needs one column of images, the rows have shapes {shapes}: use mlp")
         channels = 1 if len(shapes[0]) == 2 else min(shapes[0][0], shapes[0][-1])
         return lambda: ConvNet(channels, outputs, (16, 32), scale=_scale(rows))
     raise InputError(f"student {chosen!r} is not known: mlp, conv, or my_file.py:make_student")

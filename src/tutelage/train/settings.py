@@ -75,9 +75,7 @@ class Training:
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 1:
-            raise InputError(
-                f"epochs and batch_size must be at least 1, got {self.epochs} and {self.batch_size}"
-            )
+            raise InputError(f"epochs and batch_size must be at least 1, got {self.epochs} and {self.batch_size}")
         if self.decay and self.optimiser != "adamw" and self.decay != Training.decay:
             raise InputError(
                 f"decay={self.decay} is decoupled weight decay, which {self.optimiser} does not have: use adamw, or "

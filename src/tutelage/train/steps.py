@@ -62,9 +62,7 @@ def train_models(
         if folds > 1:
             found.append(fitted_out_of_fold(one, rows, sample, task, folds))
         else:
-            found.append(
-                fit_teacher(one.make, rows, sample, task, name=one.name, seed=one.seed, training=one.training)
-            )
+            found.append(fit_teacher(one.make, rows, sample, task, name=one.name, seed=one.seed, training=one.training))
     return tuple(found)
 
 
@@ -142,20 +140,14 @@ def distill(
     progress: Progress | None = None,
 ) -> Report:
     """From many teachers to one student, with the evidence; see `Contest` for the arguments."""
-    contest = Contest(
-        student, rows, teachers, fusion, objective, training or Training(), seeds, title, progress, run
-    )
+    contest = Contest(student, rows, teachers, fusion, objective, training or Training(), seeds, title, progress, run)
     for seed in seeds:
         trial = contest.start(seed)
         signals = generate_predictions(trial.teachers, trial.rows, trial.store, progress=trial.told)
         trial.taught(signals, calculate_differences(signals, trial.rows))
         for entry in trial.entries():
-            target = generate_distillation_targets(
-                entry.source, entry.rows, entry.fusion, objective, trial.heldout
-            )
-            fitted = optimize_model(
-                trial.student(), target, entry.rows, trial.training(entry), trial.learning(entry)
-            )
+            target = generate_distillation_targets(entry.source, entry.rows, entry.fusion, objective, trial.heldout)
+            fitted = optimize_model(trial.student(), target, entry.rows, trial.training(entry), trial.learning(entry))
             trial.record(entry, target, fitted, evaluate_performance(fitted.student, trial.rows))
         trial.measure(evaluate_performance, linear(trial.rows) if baselines is None else baselines)
     return contest.report()

@@ -123,9 +123,7 @@ class Trial:
 
         A student with fewer rows gets more epochs, so that all take the same number of steps.
         """
-        folder = (
-            None if self.folder is None else self.folder / "checkpoints" / f"{self.seed}-{slug(entry.name)}"
-        )
+        folder = None if self.folder is None else self.folder / "checkpoints" / f"{self.seed}-{slug(entry.name)}"
         size = self.settings.batch_size
         steps = self.settings.epochs * math.ceil(len(self.rows.train) / size)
         epochs = max(1, round(steps / math.ceil(len(entry.rows.train) / size)))
@@ -148,9 +146,7 @@ class Trial:
         with thread_budget(1):
             self.single = best_single(found, self.task, batch)
             asked = self.asked
-            self.fusion, self.why = (
-                choose_fusion(found, self.task, batch) if asked is None else (asked, "asked for")
-            )
+            self.fusion, self.why = choose_fusion(found, self.task, batch) if asked is None else (asked, "asked for")
 
     def entries(self) -> Iterator[Entry]:
         """The students to train."""
@@ -173,9 +169,7 @@ class Trial:
         """Keeps what came out of one entry, at its last and at its best epoch."""
         best = copy.deepcopy(fitted.student)
         best.load_state_dict(fitted.best)
-        answer, batch = answers(
-            best, self.rows, self.rows.test.open(f"best epoch of {entry.name}"), self.task
-        )
+        answer, batch = answers(best, self.rows, self.rows.test.open(f"best epoch of {entry.name}"), self.task)
         found = quality(self.task, answer, batch)
         self.results.append(Result(entry.name, entry.role, performance, target, fitted, found))
 
@@ -217,9 +211,7 @@ class Trial:
         if not known:
             return np.zeros(0, dtype=np.int64)
         extra = np.unique(np.concatenate(known))
-        own = np.concatenate(
-            [self.rows.taught, self.rows.test.open("keeping test rows out of the teachers' labels")]
-        )
+        own = np.concatenate([self.rows.taught, self.rows.test.open("keeping test rows out of the teachers' labels")])
         return extra[~np.isin(extra, own)]
 
     def _flag(self, signals: StoredSignals) -> None:

@@ -22,17 +22,13 @@ def verdict(report: Report, trials: Sequence[Trial]) -> str:
         ("the plain mean's", MEAN),
     ]
     words = [
-        text
-        for title, name in rivals
-        if name in by_name and (text := _against(report, student, by_name[name], title))
+        text for title, name in rivals if name in by_name and (text := _against(report, student, by_name[name], title))
     ]
     if words:
         parts.append("; ".join(words))
     cost = _cost(by_name, student, teachers)
     sentence = ": ".join(parts[:2]) + (f". {cost}" if cost else ".")
-    return (
-        sentence if _gained(report, by_name) else "Nothing was gained that this test could show. " + sentence
-    )
+    return sentence if _gained(report, by_name) else "Nothing was gained that this test could show. " + sentence
 
 
 def _whom(trials: Sequence[Trial]) -> str:
@@ -80,6 +76,6 @@ def _cost(by_name: dict[str, Contender], student: Contender, teachers: int) -> s
     faster = ensemble.cost["p50_ms"] / max(student.cost["p50_ms"], 1e-9)
     group = "the teacher" if teachers == 1 else f"all {teachers} teachers together"
     return (
-        f"It has {int(student.cost['parameters']):,} parameters and answers one row in {student.cost['p50_ms']:.2f} ms, "
-        f"{faster:.0f} times faster than {group}."
+        f"It has {int(student.cost['parameters']):,} parameters and answers one row in "
+        f"{student.cost['p50_ms']:.2f} ms, {faster:.0f} times faster than {group}."
     )

@@ -36,9 +36,7 @@ class Classes:
     valid: Tensor
 
     @classmethod
-    def of(
-        cls, scores: Tensor, kind: Kind, *, valid: Tensor | None = None, coverage: Tensor | None = None
-    ) -> Classes:
+    def of(cls, scores: Tensor, kind: Kind, *, valid: Tensor | None = None, coverage: Tensor | None = None) -> Classes:
         """An answer with everything covered and valid unless said otherwise."""
         if coverage is None:
             coverage = torch.ones(scores.shape[-1], dtype=torch.bool, device=scores.device)

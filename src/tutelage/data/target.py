@@ -1,0 +1,95 @@
+"""The target column: its kind and names found out, its rows split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core import Classes, InputError, Labels, Space, Values
+
+
+def encode_target(
+    target: Any, names: Sequence[str] | None = None, space: Space | None = None
+) -> tuple[np.ndarray, Space, np.ndarray]:
+    """Target as numbers, its space, and which entries are known.
+
+    Raises:
+        InputError: a class is not among the names given, or the type cannot be told.
+    """
+    raw = np.asarray(target)
+    if space is not None:
+        names = space.names
+    kind = None if space is None else space.kind
+    if raw.ndim == 2 and (raw.dtype == np.bool_ or kind == "labels"):
+        known = np.ones(raw.shape, dtype=bool) if raw.dtype == np.bool_ else ~np.isnan(raw.astype(float))
+        names = names or [f"label_{i}" for i in range(raw.shape[1])]
+        return np.where(known, raw, 0).astype(np.float32), Space(Labels, tuple(names)), known
+    if kind == "values" or (kind is None and raw.dtype.kind == "f" and not _whole(raw)):
+        values = raw.astype(np.float32).reshape(len(raw), -1)
+        known = np.isfinite(values)
+        names = names or [f"value_{i}" for i in range(values.shape[1])]
+        return np.where(known, values, 0.0).astype(np.float32), Space(Values, tuple(names)), known
+    if raw.ndim != 1:
+        raise InputError(f"a target of shape {raw.shape} and type {raw.dtype} is not understood: give space=")
+    labels = [class_name(value) for value in raw.tolist()]
+    known = np.array([label is not None for label in labels])
+    present = sorted({label for label in labels if label is not None}, key=natural)
+    classes = tuple(names) if names else tuple(present)
+    strange = [label for label in present if label not in classes]
+    if strange:
+        raise InputError(f"the target holds classes {strange[:5]} that are not among {list(classes)}")
+    place = {name: number for number, name in enumerate(classes)}
+    coded = np.array([0 if label is None else place[label] for label in labels], dtype=np.int64)
+    return coded, Space(Classes, classes), known
+
+
+def class_name(value: Any) -> str | None:
+    """The name of a class: 1, 1.0, True's number and "1" are the same; None, NaN and "" are no class."""
+    if value is None or value == "" or (isinstance(value, float) and np.isnan(value)):
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value)
+
+
+def split(
+    target: np.ndarray,
+    space: Space,
+    known: np.ndarray,
+    *,
+    seed: int = 0,
+    shares: tuple[float, float] = (0.15, 0.15),
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Train, validation and test row numbers: stratified by class, random otherwise.
+
+    Unlabelled rows all go to train. Every class with at least three rows is in all three parts.
+    """
+    generator = np.random.default_rng(seed)
+    whole = known if known.ndim == 1 else known.any(1)
+    groups = [np.flatnonzero(whole)]
+    if space.kind == "classes":
+        groups = [np.flatnonzero(whole & (target == c)) for c in range(len(space.names))]
+    parts: tuple[list[np.ndarray], ...] = ([np.flatnonzero(~whole)], [], [])
+    for group in groups:
+        order = generator.permutation(group)
+        cuts = [max(1, round(share * len(order))) if share and len(order) >= 3 else 0 for share in shares]
+        parts[1].append(order[: cuts[0]])
+        parts[2].append(order[cuts[0] : cuts[0] + cuts[1]])
+        parts[0].append(order[cuts[0] + cuts[1] :])
+    train, validation, test = (np.sort(np.concatenate(part)) for part in parts)
+    return train, validation, test
+
+
+def _whole(values: np.ndarray) -> bool:
+    finite = values[np.isfinite(values)]
+    return bool(values.ndim == 1 and np.all(finite == np.round(finite)) and len(np.unique(finite)) <= 50)
+
+
+def natural(name: str) -> tuple[int, float, str]:
+    """Sort key that puts numbers in numeric order before words."""
+    try:
+        return (0, float(name), name)
+    except ValueError:
+        return (1, 0.0, name)

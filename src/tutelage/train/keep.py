@@ -1,0 +1,126 @@
+"""Writing a run: everything one ships, and what one needs to repeat it."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from ..core import Batch, InputError, MissingExtraError
+from ..report import Report
+from ..store.fingerprint import digest
+from ..tasks import task_to_json
+from .run import FORMAT, read_record, write_record
+from .trial import CHOSEN
+
+if TYPE_CHECKING:
+    from .contest import Contest
+
+CHECKED = 512
+"""Test rows kept for checking exported files."""
+
+
+def keep(contest: Contest, report: Report, folder: Path) -> None:
+    """Writes everything a run is, record last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    first = contest.trials[0]
+    chosen = first.result(CHOSEN)
+    assert chosen is not None
+    assert chosen.fitted is not None
+    assert chosen.target is not None
+    student = chosen.fitted.student.cpu().eval()
+    example = first.rows.batch(first.rows.train[:2])
+    remarks = export(student, example, folder / "student.pt2")
+    save_file({k: v.contiguous() for k, v in student.state_dict().items()}, folder / "student.safetensors")
+    _save_check(first.rows, folder / "check.npz")
+    report.save_json(folder / "report.json")
+    (folder / "README.md").write_text(report.card())
+    (folder / "citations.bib").write_text(report.citations())
+    try:
+        report.save(folder / "report.html")
+    except MissingExtraError as error:
+        remarks = [*remarks, str(error)]
+    record = read_record(folder) or {"format": FORMAT, "recipe": None}
+    preparation = first.rows.preparation
+    record |= {
+        "status": "finished",
+        "version": report.version,
+        "created": report.created,
+        "command": report.command,
+        "seeds": list(report.seeds),
+        "task": task_to_json(first.task),
+        "inputs": list(first.rows.inputs),
+        "preparation": None if preparation is None else preparation.to_json(),
+        "plan": report.plan,
+        "plans": {result.name: str(result.target.plan) for result in first.results if result.target is not None},
+        "fusion": {"name": first.fusion.name, "why": first.why, "parameters": repr(chosen.target.fusion)},
+        "objective": repr(chosen.target.objective),
+        "calibrations": {n: c.to_json() for n, c in zip(chosen.target.names, chosen.target.calibrations, strict=True)},
+        "teachers": {t.name: dict(t.fingerprint) for t in first.teachers},
+        "splits": {name: digest(part.tobytes()) for name, part in _splits(first.rows).items()} | dict(report.splits),
+        "test_openings": first.rows.test.openings,
+        "student": {
+            "parameters": sum(p.numel() for p in student.parameters()),
+            "dtypes": {name: str(column.dtype).removeprefix("torch.") for name, column in example.inputs.items()},
+        },
+        "remarks": list(remarks),
+    }
+    write_record(folder, record)
+
+
+def export(student: nn.Module, example: Batch, path: Path) -> list[str]:
+    """The student as a torch.export program with any number of rows.
+
+    Raises:
+        InputError: the student cannot be exported; says why and what to change.
+    """
+    inputs = tuple(example.inputs.values())
+    rows = torch.export.Dim("rows", min=1, max=1 << 20)
+    shapes = (tuple({0: rows} for _ in inputs),) if _takes_star(student) else tuple({0: rows} for _ in inputs)
+    try:
+        with torch.no_grad():
+            program = torch.export.export(student, inputs, dynamic_shapes=shapes)
+        fresh = path.with_suffix(".tmp.pt2")
+        torch.export.save(program, fresh)
+        os.replace(fresh, path)
+    except Exception as error:
+        raise InputError(
+            f"the student ({type(student).__name__}) cannot be exported by torch.export, so it could not be "
+            f"shipped: {error}"
+        ) from error
+    return []
+
+
+def _save_check(rows: Any, path: Path) -> None:
+    row = rows.test.open("rows to check exported files on")[:CHECKED]
+    reads = rows.inputs if rows.preparation is None else rows.preparation.reads
+    columns = {name: rows.columns[name][row] for name in reads}
+    plain = {
+        name: np.array(["" if value is None else str(value) for value in column.tolist()])
+        if column.dtype == object
+        else column
+        for name, column in columns.items()
+    }
+    batch = rows.batch(row, inputs=False, truth=True)
+    arrays: dict[str, Any] = plain | {"/target": batch.target.numpy(), "/known": batch.labelled.numpy()}
+    np.savez(path, **arrays)
+
+
+def _takes_star(student: nn.Module) -> bool:
+    kinds = [p.kind for p in inspect.signature(student.forward).parameters.values()]
+    return inspect.Parameter.VAR_POSITIONAL in kinds
+
+
+def _splits(rows: Any) -> dict[str, np.ndarray]:
+    return {
+        "train_rows": rows.train,
+        "validation_rows": rows.validation,
+        "labelled_rows": rows.labelled_train,
+        "test_rows": rows.test.open("fingerprint of the split"),
+    }
