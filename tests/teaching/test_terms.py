@@ -33,10 +33,10 @@ from tutelage.teaching.terms import (
     TotalVariation,
 )
 
-I, J = (x.double() for x in torch.meshgrid(torch.arange(8), torch.arange(10), indexing="ij"))
-S = 3 * torch.sin(0.7 * I + 1.3 * J + 0.2)
-T1 = 4 * torch.cos(0.9 * I - 0.5 * J + 0.1)
-T2 = 2 * torch.sin(0.4 * I + 0.8 * J + 0.5)
+ROW, COLUMN = (x.double() for x in torch.meshgrid(torch.arange(8), torch.arange(10), indexing="ij"))
+S = 3 * torch.sin(0.7 * ROW + 1.3 * COLUMN + 0.2)
+T1 = 4 * torch.cos(0.9 * ROW - 0.5 * COLUMN + 0.1)
+T2 = 2 * torch.sin(0.4 * ROW + 0.8 * COLUMN + 0.5)
 Y = (3 * torch.arange(8)) % 10
 
 
