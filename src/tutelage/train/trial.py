@@ -17,6 +17,7 @@ from ..core import Fusion, InputError, SignalSource, Task, Teacher
 from ..data import Rows
 from ..fusion import Mean
 from ..store import Store, StoredSignals
+from ..tasks import Regression
 from ..teachers import thread_budget
 from ..teaching import Distillation, Objective
 from ..teaching.compared import Differences
@@ -33,6 +34,7 @@ ALL_LABELS = "student: all labels the teachers had"
 SINGLE = "student: best single teacher"
 MEAN = "student: plain mean"
 CHOSEN = "student: chosen fusion"
+FINISHED = "student: chosen fusion, then labels"
 
 Role = Literal["baseline", "teacher", "ensemble", "student", "stage"]
 Tell = Callable[[str, int, int], None]
@@ -94,10 +96,12 @@ class Trial:
     settings: Training
     asked: Fusion | None
     tell: Tell
+    seen_ok: bool
     heldout: np.ndarray = field(init=False)
     results: list[Result] = field(default_factory=list[Result])
     fusion: Fusion = field(default_factory=Mean)
     why: str = ""
+    finished: str = ""
     single: str = ""
     flags: dict[str, str] = field(default_factory=dict[str, str])
     signals: StoredSignals | None = None
@@ -107,7 +111,7 @@ class Trial:
     def __post_init__(self) -> None:
         known = all(teacher.seen is not None for teacher in self.teachers)
         looked = labelled_rows(self.rows) if known or not len(self.rows.validation) else self.rows.validation
-        self.heldout = unseen(self.teachers, looked)
+        self.heldout = unseen(self.teachers, looked, seen_ok=self.seen_ok)
 
     def student(self) -> nn.Module:
         """A fresh student: the same for every contender of this seed."""
@@ -172,6 +176,11 @@ class Trial:
         answer, batch = answers(best, self.rows, self.rows.test.open(f"best epoch of {entry.name}"), self.task)
         found = quality(self.task, answer, batch)
         self.results.append(Result(entry.name, entry.role, performance, target, fitted, found))
+
+    def record_stage(self, fitted: Fitted, target: Distillation, words: str, performance: Performance) -> None:
+        """Keeps what came out of the last stage."""
+        self.results.append(Result(FINISHED, "stage", performance, target, fitted))
+        self.finished = words
 
     def measure(
         self,
@@ -240,9 +249,9 @@ def slug(name: str) -> str:
 
 
 def default_objective(task: Task) -> Objective:
-    """What is compared unless the user says: KL at temperature 2, binary KL, or squared error; soft share 0.9."""
+    """What is compared unless the user says: KL at temperature 2, binary KL, or squared z-scores; soft share 0.9."""
     from ..teaching import terms
 
-    if task.space.kind == "classes":
-        return Objective((terms.KL(2.0),), soft=0.9)
-    return Objective((terms.BinaryKL(2.0) if task.space.kind == "labels" else terms.MSE(),), soft=0.9)
+    if isinstance(task, Regression):
+        return Objective((terms.MSE(task.centre, task.spread),), soft=0.9)
+    return Objective((terms.KL(2.0) if task.space.kind == "classes" else terms.BinaryKL(2.0),), soft=0.9)
