@@ -91,6 +91,8 @@ def written(array: Tensor, dtype: str) -> tuple[Field, np.ndarray]:
     shape = tuple(array.shape[1:])
     if array.dtype == torch.bool:
         flat = array.reshape(len(array), math.prod(shape)).numpy()
+        if flat.shape[1] == 1:
+            return Field(shape, "bits"), flat.view(np.uint8)
         return Field(shape, "bits"), np.packbits(flat, axis=-1, bitorder="little")
     if not array.is_floating_point():
         return Field(shape, str(array.dtype).removeprefix("torch.")), array.numpy()

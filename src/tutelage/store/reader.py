@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
-import threading
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,10 +19,6 @@ from . import codecs
 from .codec import Bound
 from .fingerprint import digest, raw
 from .layout import Field, Manifest, Marker, data_file, markers
-
-
-_HELD = threading.local()
-_SCRATCH_FROM, _SCRATCH_UP_TO = 1 << 16, 1 << 24
 
 
 @dataclass(frozen=True)
@@ -172,28 +166,14 @@ class Reader:
 
 
 class _Rows:
-    """Reads the records of some rows; what it returns is overwritten by the next read of that array."""
+    """Reads the records of some rows."""
 
     def __init__(self, view: View, row: np.ndarray) -> None:
         self.view = view
         self.row = row
 
     def __call__(self, name: str, out: np.ndarray | None) -> np.ndarray:
-        array = self.view.arrays[name]
-        if out is None:
-            out = _scratch(name, (len(self.row), *array.shape[1:]), array.dtype)
-        return array.take(self.row, 0, out, "clip")
-
-
-def _scratch(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray | None:
-    """Memory that is used again by every batch of a thread: fresh pages cost as much as the gather."""
-    size = math.prod(shape) * dtype.itemsize
-    if not _SCRATCH_FROM <= size <= _SCRATCH_UP_TO:
-        return None
-    held: np.ndarray | None = vars(_HELD).get(name)
-    if held is None or len(held) < size:
-        held = vars(_HELD)[name] = np.empty(size, dtype=np.uint8)
-    return held[:size].view(dtype).reshape(shape)
+        return self.view.arrays[name].take(self.row, 0, out, "clip")
 
 
 def _is_mask(value: object) -> bool:
@@ -210,7 +190,7 @@ class StoredSignals:
     readers: tuple[Reader, ...]
     live: bool = False
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Teacher names."""
         return tuple(reader.name for reader in self.readers)
@@ -253,9 +233,9 @@ class StoredSignals:
         """
         answers: list[Any] = [None] * len(self.readers)
         parts = _by_view(row.numpy(), view.numpy())
+        size = row.shape[0]
         for fields, members in self._groups:
-            shape = (len(members), len(row))
-            out = {name: torch.empty(*shape, *tail, dtype=dtype) for name, tail, dtype in fields}
+            out = {name: torch.empty((len(members), size, *tail), dtype=dtype) for name, tail, dtype in fields}
             for i, number in enumerate(members):
                 reader = self.readers[number]
                 arrays = {name: tensor[i] for name, tensor in out.items()}

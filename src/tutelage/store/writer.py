@@ -7,6 +7,7 @@ A `Writer` is the open store of one teacher, a `Claim` one shard that no other p
 from __future__ import annotations
 
 import errno
+import math
 import os
 import secrets
 import shutil
@@ -26,6 +27,7 @@ from .layout import Manifest, Marker, data_file, marker_file, markers
 from .locks import Lock, take
 
 _FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
+_sync = os.fdatasync if hasattr(os, "fdatasync") else os.fsync
 _NOT_SUPPORTED = {errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS}
 
 
@@ -179,7 +181,7 @@ class Claim:
                         raise
 
     def put(self, row: np.ndarray, answer: Answer) -> None:
-        """Takes the answers about these row numbers of the shard.
+        """Takes the answers about these row numbers of the shard, which rise.
 
         Raises:
             InputError: the answers do not look like the ones stored before.
@@ -191,7 +193,8 @@ class Claim:
                 f"teacher {manifest.teacher!r} changed the form of its answers from {dict(manifest.stored)}, "
                 f"{dict(manifest.meta)} to {fields}, {answer.meta()}: give all rows one form, coverage included"
             )
-        place = row - self.start
+        first, last = int(row[0]) - self.start, int(row[-1]) - self.start
+        place = slice(first, last + 1) if last - first == len(row) - 1 else row - self.start
         for name, array in arrays.items():
             self._arrays[name][place] = array
         self.present[place] = True
@@ -212,7 +215,7 @@ class Claim:
         for name, array in self._arrays.items():
             handle = self.writer.handle(name, self.view)
             _write(handle, raw(array), self.start * stored[name].record)
-            os.fsync(handle)
+            _sync(handle)
         valid = {name: self._kept(name) for name, entry in stored.items() if entry.dtype == "bits"}
         full = tuple(name for name, bits in valid.items() if _all_set(bits, stored[name].shape))
         crc = {name: self._crc(name) for name in self._arrays}
@@ -248,5 +251,6 @@ def _write(handle: int, data: memoryview, offset: int) -> None:
 
 
 def _all_set(bits: np.ndarray, shape: tuple[int, ...]) -> bool:
-    count = int(np.prod(shape))
-    return bool(np.unpackbits(bits, axis=-1, count=count, bitorder="little").all())
+    count = math.prod(shape)
+    whole, rest = divmod(count, 8)
+    return bool((bits[:, :whole] == 255).all() and (bits[:, whole:] == (1 << rest) - 1).all())
