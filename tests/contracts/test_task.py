@@ -55,7 +55,7 @@ def _silent_is_fine(answer: Any, target: Any, labelled: Any) -> Any:
     return PLAIN.metrics(Classes.of(answer.scores, "logits"), target, labelled)
 
 
-BROKEN = {
+BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "twice": ({"answer": _twice}, "2 times"),
     "double": ({"answer": lambda s, b: Classes.of(s(*b.inputs.values()).double(), "logits")}, "turns"),
     "headline": ({"headline": "beauty"}, "no direction"),
@@ -69,13 +69,15 @@ BROKEN = {
 @pytest.mark.parametrize("name", BROKEN)
 def test_broken_tasks_are_noticed(name: str) -> None:
     changed, why = BROKEN[name]
+    broken: Any = Broken(PLAIN, changed)
     with pytest.raises(AssertionError, match=why):
-        check_task(Broken(PLAIN, changed), outputs=3)
+        check_task(broken, outputs=3)
 
 
 def test_a_task_that_reads_absent_labels_is_noticed() -> None:
     def metrics(answer: Any, target: Any, labelled: Any) -> Any:
         return PLAIN.metrics(answer, target, torch.ones_like(labelled))
 
+    broken: Any = Broken(PLAIN, {"metrics": metrics})
     with pytest.raises((AssertionError, RuntimeError, IndexError)):
-        check_task(Broken(PLAIN, {"metrics": metrics}), outputs=3)
+        check_task(broken, outputs=3)

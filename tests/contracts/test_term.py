@@ -107,7 +107,7 @@ def _argmax(answer: Any, temperature: float, context: Any) -> Any:
     return KL().statistic(answer, temperature, context) + answer.probs().mean(-2, keepdim=True)
 
 
-BROKEN = {
+BROKEN: dict[str, tuple[Any, str]] = {
     "linear": (Broken(JSD(), {"linear": True}), "says it is linear"),
     "not linear": (Broken(KL(), {"linear": False}), "no example shows it"),
     "finite": (Broken(KL(), {"loss": _nan}), "not finite"),

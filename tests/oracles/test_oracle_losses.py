@@ -89,7 +89,7 @@ def pair(case: Case) -> tuple[Tensor, Tensor]:
     return wide(case, "z_s"), wide(case, "z_t")
 
 
-def close(found: Tensor | float, expected: np.ndarray | float, rtol: float = 1e-9, atol: float = 1e-12) -> None:
+def close(found: Any, expected: Any, rtol: float = 1e-9, atol: float = 1e-12) -> None:
     np.testing.assert_allclose(np.asarray(found), np.asarray(expected), rtol=rtol, atol=atol)
 
 

@@ -77,7 +77,8 @@ def test_schedules() -> None:
 )
 def test_bad_input(arguments: dict[str, Any], why: str) -> None:
     with pytest.raises(InputError, match=why):
-        Objective(**({"terms": (KL(),)} | arguments))
+        given: dict[str, Any] = {"terms": (KL(),)} | arguments
+        Objective(**given)
 
 
 @pytest.mark.parametrize("term", [ReverseKL(), LogitMSE(), JSD(beta=1.0)])

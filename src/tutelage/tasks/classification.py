@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -22,9 +24,9 @@ class Classification:
         class_weight: trust per class in the hard loss; equal unless given.
     """
 
-    name = "classification"
-    headline = "accuracy"
-    higher_is_better = {
+    name: ClassVar[str] = "classification"
+    headline: ClassVar[str] = "accuracy"
+    higher_is_better: ClassVar[Mapping[str, bool]] = {
         "accuracy": True,
         "macro_precision": True,
         "macro_recall": True,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -20,9 +22,9 @@ class MultiLabel:
         labels: label names, in the order of the student's outputs.
     """
 
-    name = "multilabel"
-    headline = "macro_f1"
-    higher_is_better = {
+    name: ClassVar[str] = "multilabel"
+    headline: ClassVar[str] = "macro_f1"
+    higher_is_better: ClassVar[Mapping[str, bool]] = {
         "macro_f1": True,
         "micro_f1": True,
         "macro_precision": True,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -35,9 +36,9 @@ class Regression:
             line; `nll` negative log-likelihood, which needs `with_scale`.
     """
 
-    name = "regression"
-    headline = "rmse"
-    higher_is_better = {"rmse": False, "mae": False, "r2": True, "nll": False}
+    name: ClassVar[str] = "regression"
+    headline: ClassVar[str] = "rmse"
+    higher_is_better: ClassVar[Mapping[str, bool]] = {"rmse": False, "mae": False, "r2": True, "nll": False}
     columns: tuple[str, ...]
     centre: tuple[float, ...] = ()
     spread: tuple[float, ...] = ()
