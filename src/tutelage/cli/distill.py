@@ -13,7 +13,7 @@ from ..data import Rows, is_image_folder, read_images, read_table
 from ..ops.schedules import Constant, Cosine, InverseTime
 from ..teachers.load import load_function, load_teacher
 from ..teaching import Objective
-from ..train import Plateau, Training, load
+from ..train import Finish, Plateau, Training, load
 from ..train import distill as run_distill
 from ..train.homemade import student_for, teacher_makers
 from ..train.run import begin
@@ -58,6 +58,8 @@ class Options:
         schedule: of the learning rate.
         optimiser: of the student.
         patience: epochs without improvement on validation rows before stopping.
+        finish: after distilling, also try learning from labels alone, and show what that changes.
+        seen_ok: let fusions learn from rows that a teacher was trained on.
         seeds: number of paired seeds.
         device: auto, cpu, cuda or mps.
         size: side in pixels that images are resized to.
@@ -92,6 +94,8 @@ class Options:
     schedule: Literal["cosine", "constant", "inverse_time", "plateau"] = "cosine"
     optimiser: Literal["adamw", "adam", "sgd"] = "adamw"
     patience: int | None = None
+    finish: bool = False
+    seen_ok: bool = False
     seeds: int = 3
     device: str = "auto"
     size: int = 32
@@ -141,6 +145,8 @@ def distill_command(arguments: list[str]) -> None:
             objective=_objective(options, rows),
             training=training,
             seeds=range(options.seeds),
+            finish=Finish() if options.finish else None,
+            seen_ok=options.seen_ok,
             run=folder,
             title=f"{options.data.name}: {len(teachers)} teachers",
             progress=listener,

@@ -190,7 +190,7 @@ class StoredSignals:
     readers: tuple[Reader, ...]
     live: bool = False
 
-    @cached_property
+    @property
     def names(self) -> tuple[str, ...]:
         """Teacher names."""
         return tuple(reader.name for reader in self.readers)

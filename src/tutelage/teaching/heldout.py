@@ -56,8 +56,8 @@ def learn(
     if not len(batch) or not bool(batch.labelled.any()):
         raise LeakageError(
             f"fusion {fusion.name!r} learns from labelled rows that the teachers have not been trained on, and "
-            "there is none: give validation rows, let tutelage train the teachers out of fold, choose a fusion that needs "
-            "no labels (mean, soft_vote, entropy), or say seen_ok=True"
+            "there is none: give validation rows, let tutelage train the teachers out of fold, choose a fusion that "
+            "needs no labels (mean, soft_vote, entropy), or say seen_ok=True"
         )
     shown = calibrating.apply(calibrations, signals).stacked()
     return calibrations, fusion.fit(shown, batch.target, batch.labelled)

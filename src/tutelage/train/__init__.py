@@ -1,6 +1,7 @@
 """Training, evaluation, and the main job."""
 
 from .evaluate import Cost, Performance, task_of
+from .finish import Finish
 from .fit import Epoch, Fitted, fit
 from .fitted import OutOfFold, fit_teacher
 from .run import Run, load
@@ -18,6 +19,7 @@ from .steps import (
 __all__ = [
     "Cost",
     "Epoch",
+    "Finish",
     "Fitted",
     "OutOfFold",
     "Performance",

@@ -56,6 +56,7 @@ class Contest:
         seeds: one trial each.
         title: of the report.
         progress: told what happens.
+        seen_ok: let fusions and calibrations learn from rows that a teacher was trained on.
         run: folder that keeps student, signals, record and report; a run found there is continued.
     """
 
@@ -68,6 +69,7 @@ class Contest:
     seeds: Sequence[int]
     title: str
     progress: Progress | None
+    seen_ok: bool = False
     run: Path | str | None = None
     trials: list[Trial] = field(default_factory=list[Trial])
     stages: list[str] = field(default_factory=list[str])
@@ -101,6 +103,7 @@ class Contest:
             self.training,
             self.fusion,
             self.tell,
+            self.seen_ok,
         )
         self.trials.append(trial)
         return trial

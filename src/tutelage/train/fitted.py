@@ -222,6 +222,13 @@ def variants(
     return found
 
 
+def trained(one: Variant, rows: Rows, row: np.ndarray, task: Task, count: int) -> Teacher:
+    """A teacher fitted on these rows, out of fold when there is more than one fold."""
+    if count > 1:
+        return fitted_out_of_fold(one, rows, row, task, count)
+    return fit_teacher(one.make, rows, row, task, name=one.name, seed=one.seed, training=one.training)
+
+
 def fitted_out_of_fold(one: Variant, rows: Rows, row: np.ndarray, task: Task, count: int) -> OutOfFold:
     """One model per fold, as a teacher that answers these rows out of fold."""
     fold = folds(rows, row, count, one.seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,9 @@ from ..teaching.teach import TeachProgress, teach
 from .baselines import linear
 from .contest import Contest, Progress
 from .evaluate import Performance, performance, task_of
+from .finish import Finish, last_stage
 from .fit import Epoch, Fitted, fit
-from .fitted import fit_teacher, fitted_out_of_fold, labels_only, variants
+from .fitted import labels_only, trained, variants
 from .settings import Training
 from .trial import default_objective, labelled_rows
 
@@ -43,7 +45,7 @@ def train_models(
     """Step 1: n teachers, which answer the rows they were fitted on out of fold.
 
     Args:
-        rows: the table; its test rows are never used.
+        rows: the table.
         make: makes a fresh model, an nn.Module or anything with scikit-learn's `fit`; or several makers.
         n: number of teachers.
         vary: what differs besides the seed: `optimiser` (AdamW, SGD, Adam in turn), `architecture` (the
@@ -56,14 +58,8 @@ def train_models(
     """
     task = task_of(rows)
     chosen = rows.labelled_train if row is None else np.asarray(row)
-    found: list[Teacher] = []
-    for one in variants(make, n, vary, seed, training or Training(), name):
-        sample = one.sample(chosen)
-        if folds > 1:
-            found.append(fitted_out_of_fold(one, rows, sample, task, folds))
-        else:
-            found.append(fit_teacher(one.make, rows, sample, task, name=one.name, seed=one.seed, training=one.training))
-    return tuple(found)
+    planned = variants(make, n, vary, seed, training or Training(), name)
+    return tuple(trained(one, rows, one.sample(chosen), task, folds) for one in planned)
 
 
 def generate_predictions(
@@ -96,7 +92,7 @@ def generate_distillation_targets(
         source: signals about training and validation rows; None trains on labels alone.
         rows: the table.
         fusion: how teachers are combined; fitted here when it has to be.
-        objective: what is compared; chosen by the task unless given.
+        objective: what is compared; the task's default unless given.
         heldout: labelled rows that no teacher was trained on; all labelled train and validation rows unless given.
     """
     task = task_of(rows)
@@ -136,11 +132,14 @@ def distill(
     seeds: Sequence[int] = (0, 1, 2),
     run: Path | str | None = None,
     baselines: Mapping[str, Callable[[Rows, int], Teacher]] | None = None,
+    finish: Finish | None = None,
+    seen_ok: bool = False,
     title: str = "distillation",
     progress: Progress | None = None,
 ) -> Report:
     """From many teachers to one student, with the evidence; see `Contest` for the arguments."""
-    contest = Contest(student, rows, teachers, fusion, objective, training or Training(), seeds, title, progress, run)
+    settings = training or Training()
+    contest = Contest(student, rows, teachers, fusion, objective, settings, seeds, title, progress, seen_ok, run)
     for seed in seeds:
         trial = contest.start(seed)
         signals = generate_predictions(trial.teachers, trial.rows, trial.store, progress=trial.told)
@@ -149,5 +148,8 @@ def distill(
             target = generate_distillation_targets(entry.source, entry.rows, entry.fusion, objective, trial.heldout)
             fitted = optimize_model(trial.student(), target, entry.rows, trial.training(entry), trial.learning(entry))
             trial.record(entry, target, fitted, evaluate_performance(fitted.student, trial.rows))
+        if finish is not None:
+            stage = last_stage(trial.chosen(), trial.rows, trial.task, finish, replace(settings, seed=seed))
+            trial.record_stage(stage, evaluate_performance(stage.fitted.student, trial.rows))
         trial.measure(evaluate_performance, linear(trial.rows) if baselines is None else baselines)
     return contest.report()

@@ -88,7 +88,7 @@ def _contender(name: str, trials: Sequence[Trial]) -> Contender:
     note = ""
     if last.fitted is not None:
         head = trials[0].task.headline
-        metrics[BEST + head] = tuple(r.best[head] for r in results)
+        metrics |= {BEST + head: tuple(r.best[head] for r in results)} if last.best else {}
         fitted = [r.fitted for r in results if r.fitted is not None]
         cost["train_seconds"] = float(np.mean([f.seconds for f in fitted]))
         if fitted[0].history[-1].metrics:
@@ -185,6 +185,8 @@ def _notes(trials: Sequence[Trial]) -> tuple[str, ...]:
     notes = [f"seed {trial.seed}: fusion {trial.fusion.name!r}: {trial.why}." for trial in trials]
     for trial in trials:
         notes += [f"seed {trial.seed}: teacher {name!r} is flagged: {why}." for name, why in trial.flags.items()]
+        if trial.finished:
+            notes.append(f"seed {trial.seed}: last stage on labels: {trial.finished} (best on validation rows).")
     first = trials[0]
     unlabelled = len(first.rows.train) - len(first.rows.labelled_train)
     if unlabelled:

@@ -26,6 +26,7 @@ from ..teaching.heldout import flag_seen, learn, unseen
 from ..teaching.teach import TeachProgress
 from .choose import best_single, choose_fusion
 from .evaluate import Performance, answers, quality
+from .finish import Stage
 from .fit import Epoch, Fitted
 from .settings import Training
 
@@ -177,10 +178,17 @@ class Trial:
         found = quality(self.task, answer, batch)
         self.results.append(Result(entry.name, entry.role, performance, target, fitted, found))
 
-    def record_stage(self, fitted: Fitted, target: Distillation, words: str, performance: Performance) -> None:
+    def chosen(self) -> nn.Module:
+        """The student of the chosen fusion."""
+        found = self.result(CHOSEN)
+        assert found is not None
+        assert found.fitted is not None
+        return found.fitted.student
+
+    def record_stage(self, stage: Stage, performance: Performance) -> None:
         """Keeps what came out of the last stage."""
-        self.results.append(Result(FINISHED, "stage", performance, target, fitted))
-        self.finished = words
+        self.results.append(Result(FINISHED, "stage", performance, stage.target, stage.fitted))
+        self.finished = stage.words
 
     def measure(
         self,
