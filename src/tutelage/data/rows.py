@@ -124,7 +124,7 @@ class Rows:
         known = self.labelled.reshape(len(self), -1).any(axis=1)
         return self.train[np.asarray(known)[self.train]]
 
-    def batch(self, row: np.ndarray, *, inputs: bool = True, truth: bool = False) -> Batch:
+    def batch(self, row: np.ndarray | Sealed, *, inputs: bool = True, truth: bool = False) -> Batch:
         """These rows as one batch.
 
         Args:
@@ -132,6 +132,8 @@ class Rows:
             inputs: whether the student's columns are needed.
             truth: whether every known target counts as labelled (evaluation), or only those training may use.
         """
+        if isinstance(row, Sealed):
+            raise LeakageError("test rows are sealed: only evaluate may open them")
         index = torch.from_numpy(np.asarray(row, dtype=np.int64))
         tensors = self._tensors
         return Batch(
@@ -144,9 +146,12 @@ class Rows:
         )
 
     def batches(
-        self, row: np.ndarray, size: int, *, seed: int | None = None, epoch: int = 0, inputs: bool = True
+        self, row: np.ndarray | Sealed, size: int, *, seed: int | None = None, epoch: int = 0, inputs: bool = True
     ) -> Iterator[Batch]:
-        """All these rows once, in batches; shuffled by (seed, epoch), in order without a seed."""
+        """All these rows once, in batches; shuffled by (seed, epoch), in order without a seed.
+
+        When shuffled, a last batch of a single row, which batch norm could not use, joins the one before.
+        """
         if isinstance(row, Sealed):
             raise LeakageError("test rows are sealed: only evaluate may open them")
         if size < 1:
@@ -154,8 +159,10 @@ class Rows:
         order = np.asarray(row)
         if seed is not None:
             order = np.random.default_rng((seed, epoch)).permutation(order)
-        for start in range(0, len(order), size):
-            yield self.batch(order[start : start + size], inputs=inputs)
+        count = -(-len(order) // size) if seed is None else batch_count(len(order), size)
+        for number in range(count):
+            stop = len(order) if number == count - 1 else (number + 1) * size
+            yield self.batch(order[number * size : stop], inputs=inputs)
 
     def with_labels(self, row: np.ndarray) -> Rows:
         """The same table, of which only these rows may show their labels in training."""
@@ -173,6 +180,11 @@ class Rows:
         known = np.ones_like(self.labelled) if self.known is None else self.known
         found["/known"] = torch.from_numpy(np.ascontiguousarray(known))
         return found
+
+
+def batch_count(rows: int, size: int) -> int:
+    """Number of shuffled batches of so many rows; see `Rows.batches`."""
+    return rows if size == 1 else min(rows, max(1, -(-(rows - 1) // size)))
 
 
 def rows_of(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -13,13 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from ..core import InputError, Renewable, Step
-from ..data import Rows
+from ..data.rows import Rows, batch_count
 from ..ops.schedules import Schedule
 from ..teachers import thread_budget
 from ..teaching import Distillation
 from . import checkpoint
 from .evaluate import answers, quality
 from .history import Epoch, Fitted, State
+from .resume import identity, packed, resume
 from .settings import Plateau, Training, autocast, device_of, threads_for
 from .watchers import Watchers
 
@@ -56,6 +58,9 @@ def _fit(
     training: Training,
     progress: Callable[[Epoch, int], None] | None,
 ) -> Fitted:
+    known = ["loss", *sorted(distillation.task.higher_is_better)]
+    if training.watch not in known:
+        raise InputError(f"watch={training.watch!r} is not known: loss or one of {known[1:]}")
     device = device_of(training.device)
     torch.manual_seed(training.seed)
     student.to(device)
@@ -65,31 +70,32 @@ def _fit(
     if distillation.means is None:
         distillation = distillation.prepared(rows.batches(rows.taught, 4096, inputs=False))
     forward: nn.Module = torch.compile(student) if training.compile else student  # pyright: ignore[reportAssignmentType]
-    state = State()
-    _resume(training, state, module, optimizer)
-    watchers = Watchers.of(training)
-    stopped = "all epochs done"
+    state, settings = State(), identity(student, distillation, rows, training)
+    resume(training, settings, state, module, optimizer)
     start = time.perf_counter() - state.seconds
-    while state.epoch < training.epochs:
-        _release(student, training.release, state.epoch)
-        distillation = _renewed(distillation, student, rows, device)
-        record = _epoch(forward, module, distillation, rows, training, optimizer, state, device, watchers)
-        record = _watched(record, student, distillation, rows, training, device, start)
-        state.history.append(record)
-        _remember(state, record, student, training)
-        watchers.log(asdict(record))
-        if training.checkpoint is not None:
-            checkpoint.save(training.checkpoint, _packed(state, module, optimizer, training))
-        if progress is not None:
-            progress(record, training.epochs)
-        if training.patience is not None and state.stale >= training.patience:
-            stopped = f"no better {training.watch} for {training.patience} epochs, best at epoch {state.best_epoch}"
-            break
-    watchers.close()
-    _release(student, {}, 0)
+    with Watchers.of(training) as watchers, _releasing(student, training.release) as release:
+        while state.epoch < training.epochs and not _stale(state, training):
+            release(state.epoch)
+            distillation = _renewed(distillation, student, rows, device)
+            record = _epoch(forward, module, distillation, rows, training, optimizer, state, device, watchers)
+            record = _watched(record, student, distillation, rows, training, device, start)
+            state.history.append(record)
+            _remember(state, record, student, training)
+            watchers.log(asdict(record))
+            if training.checkpoint is not None:
+                checkpoint.save(training.checkpoint, packed(state, module, optimizer, settings))
+            if progress is not None:
+                progress(record, training.epochs)
+    stopped = "all epochs done"
+    if _stale(state, training):
+        stopped = f"no better {training.watch} for {training.patience} epochs, best at epoch {state.best_epoch}"
     if training.patience is not None:
         student.load_state_dict(state.kept)
     return Fitted(student, state.kept, state.best_epoch, tuple(state.history), stopped)
+
+
+def _stale(state: State, training: Training) -> bool:
+    return training.patience is not None and state.stale >= training.patience
 
 
 def _epoch(
@@ -103,7 +109,7 @@ def _epoch(
     device: torch.device,
     watchers: Watchers,
 ) -> Epoch:
-    per_epoch = math.ceil(len(rows.train) / training.batch_size)
+    per_epoch = batch_count(len(rows.train), training.batch_size)
     sums: dict[str, Tensor] = {}
     trust, acted, seen = [], [], []
     module.train()
@@ -114,10 +120,9 @@ def _epoch(
             loss = distillation.loss(forward, batch.to(device), at)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        if training.clip is not None:
-            norm = torch.nn.utils.clip_grad_norm_(module.parameters(), training.clip)
-            if not bool(torch.isfinite(norm)):
-                raise InputError(_not_finite(loss, state))
+        norm = torch.nn.utils.clip_grad_norm_(module.parameters(), training.clip or math.inf)
+        if not bool(torch.isfinite(norm)):
+            raise InputError(_not_finite(loss, state))
         optimizer.step()
         watchers.step()
         for name, part in loss.parts.items():
@@ -130,10 +135,6 @@ def _epoch(
             acted.append(loss.acted.float().mean())
         state.step += 1
     values = {name: float(value) / per_epoch for name, value in sums.items()}
-    if not all(math.isfinite(value) for value in values.values()):
-        raise InputError(
-            f"the loss became NaN or infinite in epoch {state.epoch + 1}: {values}; lower the learning rate"
-        )
     state.epoch += 1
     weights = (torch.stack(trust).sum(0) / torch.stack(seen).sum().clamp_min(1)).tolist() if trust else []
     share = float(torch.stack(acted).mean()) if acted else 0.0
@@ -162,7 +163,7 @@ def _watched(
         elif training.watch in found:
             value = -found[training.watch] if task.higher_is_better[training.watch] else found[training.watch]
         else:
-            raise InputError(f"watch={training.watch!r} is not known: loss or one of {sorted(found)}")
+            raise InputError(f"watch={training.watch!r} does not fit this student, which has {sorted(found)}")
     return Epoch(
         record.epoch,
         record.step,
@@ -199,15 +200,26 @@ def _set_rate(optimizer: torch.optim.Optimizer, training: Training, state: State
         group["lr"] = state.rate
 
 
-def _release(student: nn.Module, release: dict[str, int], epoch: int) -> None:
-    """Switches parameters on from their epoch; refuses prefixes that name nothing."""
-    names = [name for name, _ in student.named_parameters()]
-    for prefix in release:
-        if not any(name.startswith(prefix) for name in names):
-            raise InputError(f"release names {prefix!r}, but no parameter starts with it; there are {names[:8]}")
-    for name, parameter in student.named_parameters():
-        until = max((at for prefix, at in release.items() if name.startswith(prefix)), default=0)
-        parameter.requires_grad_(epoch >= until)
+@contextmanager
+def _releasing(student: nn.Module, release: dict[str, int]) -> Generator[Callable[[int], None]]:
+    """A function of the epoch that switches the named parameters on from theirs; all others stay as they are."""
+    named = dict(student.named_parameters())
+    until: dict[str, int] = {}
+    for prefix, epoch in release.items():
+        found = [name for name in named if name.startswith(prefix)]
+        if not found:
+            raise InputError(f"release names {prefix!r}, but no parameter starts with it; there are {list(named)[:8]}")
+        until |= {name: max(epoch, until.get(name, 0)) for name in found}
+
+    def at(epoch: int) -> None:
+        for name, first in until.items():
+            named[name].requires_grad_(epoch >= first)
+
+    try:
+        yield at
+    finally:
+        for name in until:
+            named[name].requires_grad_(True)
 
 
 def _renewed(distillation: Distillation, student: nn.Module, rows: Rows, device: torch.device) -> Distillation:
@@ -219,42 +231,8 @@ def _renewed(distillation: Distillation, student: nn.Module, rows: Rows, device:
 
 
 def _not_finite(loss: Any, state: State) -> str:
-    parts = {name: float(part.mean()) for name, part in loss.parts.items()}
+    parts = {name: float(part.mean().detach()) for name, part in loss.parts.items()}
     return (
         f"the gradient became NaN or infinite in epoch {state.epoch + 1}, step {state.step} (parts of the loss: "
         f"{parts}): lower the learning rate, or check the student's inputs"
     )
-
-
-def _packed(state: State, module: nn.Module, optimizer: torch.optim.Optimizer, training: Training) -> dict[str, Any]:
-    return {
-        "module": module.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "random": torch.get_rng_state(),
-        "settings": _identity(training),
-        "state": {**vars(state), "history": [asdict(epoch) for epoch in state.history]},
-    }
-
-
-def _identity(training: Training) -> str:
-    """What has to be the same for a checkpoint to be continued."""
-    parts = {"batch": training.batch_size, "epochs": training.epochs, "seed": training.seed, "lr": training.lr}
-    return " ".join([training.optimiser, *(f"{name}={value}" for name, value in parts.items())])
-
-
-def _resume(training: Training, state: State, module: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    if training.checkpoint is None:
-        return
-    found = checkpoint.load(training.checkpoint)
-    if found is None:
-        return
-    if found["settings"] != _identity(training):
-        raise InputError(
-            f"the checkpoint in {training.checkpoint} belongs to another training ({found['settings']}), now asked "
-            f"for: {_identity(training)}; use another folder or delete it"
-        )
-    module.load_state_dict(found["module"])
-    optimizer.load_state_dict(found["optimizer"])
-    torch.set_rng_state(found["random"])
-    for name, value in found["state"].items():
-        setattr(state, name, [Epoch(**e) for e in value] if name == "history" else value)

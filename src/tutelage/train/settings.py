@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -12,6 +14,8 @@ from torch import nn
 from ..core import InputError
 from ..ops.schedules import Constant, Cosine, Schedule
 
+OPTIMISERS = ("sgd", "adam", "adamw")
+PRECISIONS = ("auto", "fp32", "bf16")
 SMALL = 200_000
 """Students with fewer parameters are trained and measured on one thread."""
 
@@ -24,6 +28,10 @@ class Plateau:
     factor: float = 0.3
     patience: int = 3
     smallest: float = 1e-6
+
+    def __post_init__(self) -> None:
+        if not (self.lr > 0 and 0 < self.factor < 1 and self.patience >= 1):
+            raise InputError(f"lr must be positive, factor in (0, 1) and patience at least 1, got {self}")
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,17 @@ class Training:
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 1:
             raise InputError(f"epochs and batch_size must be at least 1, got {self.epochs} and {self.batch_size}")
+        for name, choices in (("optimiser", OPTIMISERS), ("precision", PRECISIONS)):
+            if getattr(self, name) not in choices:
+                raise InputError(f"{name} {getattr(self, name)!r} is not known: {', '.join(choices)}")
+        for name in ("lr", "clip"):
+            value = getattr(self, name)
+            if isinstance(value, int | float) and not value > 0:
+                raise InputError(f"{name} must be positive, got {value}")
+        if self.patience is not None and self.patience < 1:
+            raise InputError(f"patience must be at least 1 epoch, got {self.patience}; None trains to the end")
+        if any(epoch < 0 for epoch in self.release.values()):
+            raise InputError(f"release takes epochs from 0, got {self.release}")
         if self.decay and self.optimiser != "adamw" and self.decay != Training.decay:
             raise InputError(
                 f"decay={self.decay} is decoupled weight decay, which {self.optimiser} does not have: use adamw, or "
@@ -103,6 +122,17 @@ def threads_for(student: nn.Module, training: Training) -> int | None:
     """Threads to train with; None for all available cores."""
     small = sum(p.numel() for p in student.parameters()) < SMALL
     return training.threads if training.threads is not None else (1 if small else None)
+
+
+@contextmanager
+def one_thread() -> Generator[None]:
+    """Within it torch uses one thread, which is fastest for many small operations."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def device_of(name: str) -> torch.device:

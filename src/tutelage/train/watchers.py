@@ -37,7 +37,7 @@ class Watchers:
             training.profile.mkdir(parents=True, exist_ok=True)
             target = str(training.profile / "trace.json")
             profiler = torch.profiler.profile(
-                schedule=torch.profiler.schedule(wait=1, warmup=1, active=PROFILED_STEPS),
+                schedule=torch.profiler.schedule(wait=1, warmup=1, active=PROFILED_STEPS, repeat=1),
                 on_trace_ready=lambda p: p.export_chrome_trace(target),
             )
             profiler.start()
@@ -60,8 +60,10 @@ class Watchers:
             if math.isfinite(value):
                 self.board.add_scalar(name, value, record["step"])
 
-    def close(self) -> None:
-        """At the end of the training."""
+    def __enter__(self) -> Watchers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         if self.profiler is not None:
             self.profiler.stop()
         if self.board is not None:

@@ -1,0 +1,90 @@
+"""What a checkpoint of a training holds, and whether it may be continued."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..core import InputError
+from ..data import Rows
+from ..store.fingerprint import digest
+from ..teaching import Distillation
+from . import checkpoint
+from .history import Epoch, State
+from .settings import Training
+
+FREE = {"checkpoint", "tensorboard", "profile", "device", "threads", "compile"}
+"""Settings that may change while a training is interrupted."""
+
+
+def identity(student: nn.Module, distillation: Distillation, rows: Rows, training: Training) -> dict[str, str]:
+    """What has to be the same for a checkpoint to be continued, part by part."""
+    plain = {name: _shown(value) for name, value in vars(training).items() if name not in FREE}
+    used = [np.ascontiguousarray(part).tobytes() for part in (rows.train, rows.validation, rows.target, rows.labelled)]
+    return plain | {
+        "student": digest(*[f"{name} {tuple(value.shape)}" for name, value in student.state_dict().items()]),
+        "rows": digest(*used, *rows.inputs),
+        "teachers": ", ".join(distillation.names),
+        "fusion": f"{distillation.fusion.name} {_shown(distillation.fusion)}",
+        "objective": _shown(distillation.objective),
+        "task": _shown(distillation.task),
+    }
+
+
+def packed(
+    state: State, module: nn.Module, optimizer: torch.optim.Optimizer, settings: dict[str, str]
+) -> dict[str, Any]:
+    """Everything that decides how a training goes on."""
+    chance = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        chance["cuda"] = torch.cuda.get_rng_state()
+    return {
+        "module": module.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "random": chance,
+        "settings": settings,
+        "state": {**vars(state), "history": [asdict(epoch) for epoch in state.history]},
+    }
+
+
+def resume(
+    training: Training,
+    settings: dict[str, str],
+    state: State,
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+) -> None:
+    """Goes back to where the checkpoint in the training's folder stands, if there is one.
+
+    Raises:
+        InputError: it belongs to another training; says what differs.
+        StoreError: it is damaged.
+    """
+    found = None if training.checkpoint is None else checkpoint.load(training.checkpoint)
+    if found is None:
+        return
+    stored: dict[str, str] = found["settings"]
+    other = [name for name in settings if stored.get(name) != settings[name]]
+    if other:
+        said = "; ".join(f"{name}: {stored.get(name)}, now {settings[name]}" for name in other)
+        raise InputError(
+            f"the checkpoint in {training.checkpoint} belongs to another training ({said}): use another folder, or "
+            "delete it"
+        )
+    module.load_state_dict(found["module"])
+    optimizer.load_state_dict(found["optimizer"])
+    torch.set_rng_state(found["random"]["cpu"])
+    if "cuda" in found["random"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state(found["random"]["cuda"])
+    for name, value in found["state"].items():
+        setattr(state, name, [Epoch(**e) for e in value] if name == "history" else value)
+
+
+def _shown(value: Any) -> str:
+    """As `repr`, without the addresses that differ from process to process."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
