@@ -23,6 +23,7 @@ from ..data.target import encode_target
 from ..report import bootstrap, interval
 from ..train import Run, load
 from ..train.run import decoded
+from ..train.settings import one_thread
 from . import show
 
 DRAWS = 300
@@ -148,7 +149,8 @@ def _interval(run: Run, answer: Any, target: torch.Tensor, known: torch.Tensor, 
         place = torch.from_numpy(picked.astype(np.int64))
         return run.task.metrics(answer.take(place), target[place], known[place])[metric]
 
-    return bootstrap(rows, one, draws=DRAWS)
+    with one_thread():
+        return bootstrap(rows, one, draws=DRAWS)
 
 
 def _before(values: tuple[float, ...]) -> str:

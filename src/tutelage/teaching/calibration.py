@@ -123,6 +123,7 @@ def calibrate(answer: Answer, target: Tensor, labelled: Tensor) -> Calibration:
         labelled: which labels are there, as in `Batch`.
     """
     if isinstance(answer, Classes):
+        target = target.clamp(0, answer.scores.shape[-1] - 1)
         known = labelled & answer.valid & answer.coverage[target]
         if int(known.sum()) < MIN_ROWS:
             return AsIs()

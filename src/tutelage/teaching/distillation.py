@@ -175,7 +175,7 @@ class Distillation:
         weight = batch.weight.view(-1, *[1] * (batch.labelled.dim() - 1))
         found = {"hard": (weight * batch.labelled).sum()}
         if self.objective.terms and self.objective.share(at) > 0:
-            taught = (weight * self._taught(batch)).sum()
+            taught = (weight * self._taught(batch, at)).sum()
             found |= {term.name: taught for term in self.objective.terms}
         if self.objective.l2 > 0:
             found["l2"] = torch.ones((), device=batch.row.device)
@@ -203,11 +203,16 @@ class Distillation:
         context = Context(at, 1.0, batch.row, batch.target, batch.labelled)
         return self.fuse(self.signals(batch.row, batch.view).stacked(), context)
 
-    def _taught(self, batch: Batch) -> Tensor:
+    def _taught(self, batch: Batch, at: Step) -> Tensor:
         if self.means is not None:
             return self.means.gather(batch.row, batch.view).taught().to(batch.row.device)
-        valid = self.signals(batch.row, batch.view).stacked().valid.any(0)
-        return valid.to(batch.row.device)
+        signals = self.signals(batch.row, batch.view).stacked()
+        if self.fusion.gives == "weights":
+            return signals.valid.any(0).to(batch.row.device)
+        context = Context(at, 1.0, batch.row.cpu(), batch.target.cpu(), batch.labelled.cpu())
+        fused = self.fuse(signals, context)
+        assert isinstance(fused, Target)
+        return fused.answer.valid.to(batch.row.device)
 
     def _mixture(self, batch: Batch, at: Step, student: Any) -> Mixture:
         signals = self.signals(batch.row, batch.view).stacked()
@@ -218,7 +223,7 @@ class Distillation:
         for term, t in zip(self.objective.terms, temperatures, strict=True):
             decided = fused[t]
             if isinstance(decided, Target):
-                parts.append(against_target(term, decided, t, context))
+                parts.append(against_target(term, decided, t, context, self.objective.coverage))
             else:
                 policy = self.objective.coverage
                 parts.append(against_teachers(term, signals, decided.values, t, context, policy))

@@ -98,8 +98,9 @@ def row_loss(answer: Any, batch: Batch) -> tuple[Tensor, Tensor]:
     """
     ready = AsIs().apply(answer)
     if ready.kind_of_space == "classes":
-        known = batch.labelled & ready.valid & ready.coverage[batch.target]
-        logs = ready.log_probs().gather(-1, batch.target.unsqueeze(-1)).squeeze(-1)
+        target = batch.target.clamp(0, ready.scores.shape[-1] - 1)
+        known = batch.labelled & ready.valid & ready.coverage[target]
+        logs = ready.log_probs().gather(-1, target.unsqueeze(-1)).squeeze(-1)
         return -logs.masked_fill(~known, 0.0).double(), known
     entry = batch.labelled & ready.valid
     if ready.kind_of_space == "labels":

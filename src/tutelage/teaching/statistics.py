@@ -91,13 +91,14 @@ class Mixture:
         return replace(self, parts=parts).map(lambda tensor: tensor.to(device))
 
 
-def against_target(term: Term, target: Target, temperature: float, context: Context) -> TermPart:
+def against_target(term: Term, target: Target, temperature: float, context: Context, policy: str) -> TermPart:
     """The statistic of one fused answer."""
     answer = target.answer
     formed = target.temperature
     phi = term.statistic(answer, temperature if formed is None else 1.0, context)
     mass = answer.valid.to(phi.dtype)
-    group = Group(_shared_coverage(answer), _silent(phi, answer.valid), mass)
+    coverage = torch.ones_like(answer.coverage) if policy == "closed" else _shared_coverage(answer)
+    group = Group(coverage, _silent(phi, answer.valid), mass)
     return TermPart((group,), torch.zeros_like(mass), temperature if formed is None else formed)
 
 

@@ -18,7 +18,7 @@ from ..teachers import aligned
 from ..teaching import Objective
 from .evaluate import task_of
 from .keep import keep
-from .settings import Training
+from .settings import Training, one_thread
 from .summary import summarise
 from .trial import Trial
 
@@ -120,7 +120,8 @@ class Contest:
 
     def report(self) -> Report:
         """The evidence; with a run folder, everything is written there."""
-        report = summarise(self)
+        with one_thread():
+            report = summarise(self)
         if self.run is not None:
             keep(self, report, Path(self.run))
         return report

@@ -17,7 +17,7 @@ from ..tasks import task_for
 from ..teachers import thread_budget
 from ..teaching import AsIs
 from ..teaching.sources import ask_one
-from .settings import Training, threads_for
+from .settings import Training, one_thread, threads_for
 
 
 def task_of(rows: Rows) -> Task:
@@ -50,7 +50,8 @@ def answers(
 
 def quality(task: Task, answer: Any, batch: Batch) -> dict[str, float]:
     """The task's metrics on labelled rows."""
-    return task.metrics(answer, batch.target, batch.labelled)
+    with one_thread():
+        return task.metrics(answer, batch.target, batch.labelled)
 
 
 def teacher_answers(teacher: Teacher, rows: Rows, row: np.ndarray, size: int = 4096) -> Any:
@@ -75,7 +76,7 @@ class Cost:
     rows_per_s: float
 
 
-def cost(one: Callable[[], object], many: Callable[[], object], rows: int, seconds: float = 0.3) -> Cost:
+def cost(one: Callable[[], object], many: Callable[[], object], rows: int, seconds: float = 0.15) -> Cost:
     """Measures `one` (asks about a single row) and `many` (asks about `rows` rows), warm, for about `seconds`."""
     one()
     times: list[float] = []

@@ -124,7 +124,7 @@ class Classes:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Classes:
         """The inverse of `to_arrays` and `meta`."""
-        coverage = torch.tensor(meta["coverage"], dtype=torch.bool)
+        coverage = torch.as_tensor(meta["coverage"], dtype=torch.bool)
         return Classes(arrays["scores"], meta["kind"], coverage, arrays["valid"])
 
     @classmethod

@@ -88,7 +88,7 @@ class Labels:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Labels:
         """The inverse of `to_arrays` and `meta`."""
-        return Labels(arrays["logits"], torch.tensor(meta["coverage"], dtype=torch.bool), arrays["valid"])
+        return Labels(arrays["logits"], torch.as_tensor(meta["coverage"], dtype=torch.bool), arrays["valid"])
 
     @classmethod
     def stack(cls, answers: Sequence[Labels]) -> Labels:

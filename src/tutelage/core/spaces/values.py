@@ -95,7 +95,7 @@ class Values:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Values:
         """The inverse of `to_arrays` and `meta`."""
-        coverage = torch.tensor(meta["coverage"], dtype=torch.bool)
+        coverage = torch.as_tensor(meta["coverage"], dtype=torch.bool)
         return Values(arrays["mean"], arrays.get("scale"), coverage, arrays["valid"])
 
     @classmethod
