@@ -17,8 +17,9 @@ from tutelage.core import Batch, Classes, Context, InputError, Labels, Space, St
 from tutelage.fusion import GeometricMean, Mean, SoftVote, Stacking
 from tutelage.ops.schedules import Linear
 from tutelage.tasks import MultiLabel, Regression
-from tutelage.teaching import AsIs, Distillation, Live, Memory, Objective, add_counts
+from tutelage.teaching import AsIs, Distillation, Live, Memory, Objective, add_counts, calibrate
 from tutelage.teaching.calibration import Temperature
+from tutelage.teaching.heldout import row_loss
 from tutelage.teaching.statistics import Means
 from tutelage.teaching.terms import (
     DIST,
@@ -211,6 +212,47 @@ class Sure:
     def __call__(self, signals: Any, context: Context) -> Target:
         hot = torch.nn.functional.one_hot(signals.scores[0].argmax(-1), WIDTH)
         return Target(Classes.from_probs(hot * 0.8 + 0.05), 1.0)
+
+
+@dataclass(frozen=True)
+class Unanimous(Sure):
+    """The first teacher's answer where both choose the same class, nothing elsewhere."""
+
+    name: str = "unanimous"
+
+    def __call__(self, signals: Any, context: Context) -> Target:
+        same = signals.scores[0].argmax(-1) == signals.scores[1].argmax(-1)
+        return Target(Classes.of(signals.scores[0], "log_probs", valid=same & signals.valid.all(0)))
+
+
+def test_micro_batches_of_a_fusion_that_abstains_itself() -> None:
+    d = distillation_of(*(Classes.of(logits(), "logits") for _ in range(2)), fusion=Unanimous(), soft=1.0)
+    student = Says(logits())
+    whole, batches = d.loss(student, batch_of(ROWS)), [batch_of(row) for row in torch.arange(ROWS).chunk(3)]
+    assert 0 < float(whole.parts["kl"].count) < ROWS
+    counts = add_counts(d.counts(one) for one in batches)
+    assert sum(d.loss(student, one, counts=counts).item() for one in batches) == pytest.approx(whole.item())
+
+
+def test_a_closed_target_says_never_about_classes_that_nobody_knows() -> None:
+    known = torch.tensor([True, True, True, False])
+    student, pulls = Says(logits()), {}
+    for policy in ("restricted", "closed"):
+        teachers = [Classes.of(logits(), "logits", coverage=known) for _ in range(2)]
+        d = distillation_of(*teachers, fusion=SoftVote(), soft=1.0, coverage=policy)
+        pulls[policy] = gradient(d.loss(student, batch_of(ROWS)).total, student).view(ROWS, WIDTH)[:, 3]
+    assert float(pulls["restricted"].abs().max()) == 0.0
+    assert float(pulls["closed"].min()) > 0.0
+
+
+def test_labels_that_are_not_there_may_be_any_number() -> None:
+    answer, labelled = Classes.of(logits(40), "logits"), torch.arange(40) % 2 == 0
+    told = torch.arange(40) % WIDTH
+    odd = torch.where(labelled, told, torch.tensor([-1, 999]).repeat(20))
+    assert calibrate(answer, odd, labelled) == calibrate(answer, told, labelled)
+    found, known = row_loss(answer, batch_of(40, odd, labelled=labelled))
+    assert known.tolist() == labelled.tolist()
+    assert bool(torch.isfinite(found).all())
 
 
 def test_calibration_never_enters_the_temperature() -> None:
