@@ -37,18 +37,22 @@ def save(folder: Path, state: dict[str, Any]) -> None:
 
 
 def load(folder: Path) -> dict[str, Any] | None:
-    """The state, or None when there is none. Nothing in it is executed.
+    """The state, or None when there is none; sweeps up what a kill left. Nothing in it is executed.
 
     Raises:
         StoreError: the file is damaged or of another version.
     """
     path = folder / NAME
+    for left in folder.glob(f"{NAME}.*.tmp"):
+        left.unlink(missing_ok=True)
     if not path.exists():
         return None
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise StoreError(f"checkpoint {path} is damaged ({error}): delete it to start this training again") from error
+        raise StoreError(
+            f"checkpoint {path} is damaged ({type(error).__name__}): delete it to start this training again"
+        ) from error
     if state.get("version") != VERSION:
         raise StoreError(f"checkpoint {path} has version {state.get('version')}, this tutelage reads {VERSION}")
     return state

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..core import Batch, Task, Teacher
+from ..core import Batch, Space, Task, Teacher
 from ..data import Rows
 from ..tasks import task_for
-from ..teachers import thread_budget
+from ..teachers import aligned, thread_budget
 from ..teaching import AsIs
 from ..teaching.sources import ask_one
 from .settings import Training, one_thread, threads_for
@@ -52,6 +52,11 @@ def quality(task: Task, answer: Any, batch: Batch) -> dict[str, float]:
     """The task's metrics on labelled rows."""
     with one_thread():
         return task.metrics(answer, batch.target, batch.labelled)
+
+
+def in_names(teacher: Teacher, space: Space) -> Teacher:
+    """The teacher, answering in the task's names, whatever the order of its own."""
+    return teacher if teacher.space == space else aligned(teacher, space)
 
 
 def teacher_answers(teacher: Teacher, rows: Rows, row: np.ndarray, size: int = 4096) -> Any:
@@ -144,6 +149,7 @@ def performance(model: nn.Module | Teacher, rows: Rows, task: Task, row: np.ndar
         return Performance(
             quality(task, answer, batch), student_cost(model, rows, row, device), parameters(model), answer
         )
+    model = in_names(model, task.space)
     answer = AsIs().apply(teacher_answers(model, rows, row))
     return Performance(quality(task, answer, batch), teacher_cost(model, rows, row), model.parameters, answer)
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..core import Columns, InputError, Signals, Space, Task, Teacher, Weights
+from ..core import Columns, InputError, LeakageError, Signals, Space, Task, Teacher, Weights
 from ..data import Rows
 from ..ops.simplex import normalised
 from ..store.fingerprint import digest
@@ -18,6 +18,7 @@ from ..teachers import EstimatorTeacher, ModuleTeacher
 from ..teaching import Distillation, Objective
 from ..teaching.ensemble import answer_of
 from ..teaching.sources import Nobody
+from .evaluate import in_names
 from .fit import fit
 from .settings import Training
 
@@ -136,7 +137,14 @@ def fit_teacher(
         seed: of the model's initialisation.
         training: settings for an nn.Module.
         reads: its columns; the student's unless given.
+
+    Estimators are fitted on the rows whose target is known in every entry.
+
+    Raises:
+        LeakageError: a row is a test row.
     """
+    if np.isin(row, rows.test.check(len(rows))).any():
+        raise LeakageError(f"{name!r} would be fitted on test rows: choose its rows from rows.train")
     reads = rows.inputs if reads is None else tuple(reads)
     torch.manual_seed(seed)
     model = make()
@@ -147,6 +155,7 @@ def fit_teacher(
         return ModuleTeacher(model, reads=reads, name=name, space=task.space, output=output, seen=row)
     if hasattr(model, "set_params") and "random_state" in model.get_params():
         model.set_params(random_state=seed)
+    row = row if rows.known is None else row[rows.known[row].reshape(len(row), -1).all(1)]
     table = np.concatenate([np.asarray(rows.columns[c])[row].reshape(len(row), -1) for c in reads], axis=1)
     target = rows.target[row]
     if task.name == "classification":
@@ -155,13 +164,13 @@ def fit_teacher(
         target = target[:, 0]
     model.fit(table, target)
     names = None if task.name == "classification" else task.space.names
-    return EstimatorTeacher(model, reads=reads, name=name, names=names, seen=row)
+    return in_names(EstimatorTeacher(model, reads=reads, name=name, names=names, seen=row), task.space)
 
 
 def fit_labels(module: nn.Module, rows: Rows, row: np.ndarray, task: Task, training: Training) -> None:
-    """Trains a module on labels alone, through the same loop as a student."""
+    """Trains a module on labels alone, through the same loop as a student; in folders of the user's it leaves nothing."""
     own = replace(rows.with_labels(row), train=np.asarray(row), validation=np.zeros(0, dtype=np.int64))
-    fit(module, labels_only(task), own, training)
+    fit(module, labels_only(task), own, replace(training, checkpoint=None, tensorboard=None, profile=None))
 
 
 def labels_only(task: Task) -> Distillation:
@@ -215,7 +224,8 @@ def variants(
     for number in range(n):
         optimiser = turns[number % len(turns)]
         lr = 0.05 if optimiser == "sgd" and training.optimiser != "sgd" else training.lr
-        own = replace(training, seed=seed + number, optimiser=optimiser, lr=lr)
+        decay = training.decay if optimiser == "adamw" else Training.decay
+        own = replace(training, seed=seed + number, optimiser=optimiser, lr=lr, decay=decay)
         maker = makers[number % len(makers)]
         called = name if n == 1 else f"{name}_{number}"
         found.append(Variant(called, maker, seed + number, own, "data" in vary))

@@ -20,7 +20,7 @@ from ..teaching.heldout import calibrated, learn
 from ..teaching.teach import TeachProgress, teach
 from .baselines import linear
 from .contest import Contest, Progress
-from .evaluate import Performance, performance, task_of
+from .evaluate import Performance, in_names, performance, task_of
 from .finish import Finish, last_stage
 from .fit import Epoch, Fitted, fit
 from .fitted import labels_only, trained, variants
@@ -70,7 +70,8 @@ def generate_predictions(
     progress: Callable[[TeachProgress], None] | None = None,
 ) -> StoredSignals:
     """Step 2: each teacher answers each training and validation row once; stored answers are kept."""
-    return teach(teachers, rows.columns, rows.taught, store, codec=codec, progress=progress)
+    named = [in_names(teacher, rows.space) for teacher in teachers]
+    return teach(named, rows.columns, rows.taught, store, codec=codec, progress=progress)
 
 
 def calculate_differences(source: SignalSource, rows: Rows, row: np.ndarray | None = None) -> Differences:

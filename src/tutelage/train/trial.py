@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..core import Fusion, InputError, SignalSource, Task, Teacher
+from ..core import Fusion, InputError, LeakageError, SignalSource, Task, Teacher
 from ..data import Rows
 from ..fusion import Mean
 from ..store import Store, StoredSignals
@@ -110,9 +110,14 @@ class Trial:
     ensemble: Ensemble | None = None
 
     def __post_init__(self) -> None:
-        known = all(teacher.seen is not None for teacher in self.teachers)
-        looked = labelled_rows(self.rows) if known or not len(self.rows.validation) else self.rows.validation
+        known = self.seen_ok or all(teacher.seen is not None for teacher in self.teachers)
+        looked = labelled_rows(self.rows) if known else self.rows.validation
         self.heldout = unseen(self.teachers, looked, seen_ok=self.seen_ok)
+
+        tested = self.rows.test.check(len(self.rows))
+        for teacher in self.teachers:
+            if teacher.seen is not None and np.isin(teacher.seen, tested).any():
+                raise LeakageError(f"teacher {teacher.name!r} was trained on test rows: choose others, or leave it out")
 
     def student(self) -> nn.Module:
         """A fresh student: the same for every contender of this seed."""

@@ -1,0 +1,45 @@
+"""A training that is killed at any moment and taken up again ends with the same numbers."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from replay.forked import forked
+from train.small import joined, net, same, table
+from tutelage.train import Fitted, Training, fit
+
+EPOCHS_PER_KILL = 8
+
+
+def work(folder: Path | None, epochs: int) -> Fitted:
+    rows = table()
+    return fit(net(dropout=0.3), joined(rows), rows, Training(epochs, 8, patience=epochs, checkpoint=folder, threads=1))
+
+
+@pytest.mark.parametrize(
+    ("kills", "seed"),
+    [pytest.param(5, 0, marks=pytest.mark.slow), pytest.param(50, 1, marks=pytest.mark.soak)],
+)
+def test_a_killed_training_ends_as_if_nothing_had_happened(tmp_path: Path, kills: int, seed: int) -> None:
+    chance = random.Random(seed)
+    epochs = EPOCHS_PER_KILL * kills
+    start = time.monotonic()
+    calm = work(None, epochs)
+    pause = 0.8 * (time.monotonic() - start) / kills
+    for _ in range(kills):
+        child = forked(lambda: work(tmp_path, epochs))
+        time.sleep(chance.uniform(0.0, 2 * pause))
+        child.kill()
+    reached = torch.load(tmp_path / "checkpoint.pt")["state"]["epoch"]
+    assert 0 < reached < epochs, "the kills came before the first checkpoint or after the end"
+    found = work(tmp_path, epochs)
+    assert same(found.student, calm.student)
+    assert [replace(e, seconds=0.0) for e in found.history] == [replace(e, seconds=0.0) for e in calm.history]
+    assert found.best_epoch == calm.best_epoch
+    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt"], "a kill left something behind"
