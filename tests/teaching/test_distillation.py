@@ -20,7 +20,7 @@ from tutelage.tasks import MultiLabel, Regression
 from tutelage.teaching import AsIs, Distillation, Live, Memory, Objective, add_counts, calibrate
 from tutelage.teaching.calibration import Temperature
 from tutelage.teaching.heldout import row_loss
-from tutelage.teaching.statistics import Means
+from tutelage.teaching.means import Means
 from tutelage.teaching.terms import (
     DIST,
     DKD,

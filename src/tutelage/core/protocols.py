@@ -5,8 +5,9 @@ A role is a Protocol: any object with these members plays it; nothing has to be 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -77,6 +78,15 @@ class SignalSource(Protocol):
     def names(self) -> tuple[str, ...]: ...
     @property
     def live(self) -> bool: ...
+    @property
+    def keys(self) -> tuple[str, ...] | None:
+        """One key per teacher that changes with its answers; None where the source cannot tell."""
+        ...
+
+    @property
+    def folder(self) -> Path | None:
+        """Where what is computed from the signals may be kept; None for nowhere."""
+        ...
 
     def gather(self, row: Tensor, view: Tensor) -> Signals:
         """The signals about these rows, on the CPU, uncalibrated."""
@@ -287,13 +297,4 @@ class Task(Protocol):
 
     def metrics(self, answer: Any, target: Tensor, labelled: Tensor) -> dict[str, float]:
         """Quality on labelled rows."""
-        ...
-
-
-@runtime_checkable
-class Feed(Protocol):
-    """Batches of rows, again and again."""
-
-    def batches(self, size: int, *, seed: int, epoch: int) -> Iterator[Batch]:
-        """All rows once, in an order that depends on seed and epoch only."""
         ...

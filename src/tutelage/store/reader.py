@@ -206,6 +206,11 @@ class StoredSignals:
         return tuple(reader.key for reader in self.readers)
 
     @property
+    def folder(self) -> Path:
+        """Where statistics computed from these signals are kept."""
+        return self.readers[0].folder.parent / ".means"
+
+    @property
     def errors(self) -> tuple[Bound, ...]:
         """What the codec of each teacher may have changed, at most, in any row."""
         return tuple(reader.error() for reader in self.readers)

@@ -33,9 +33,11 @@ from ..core import (
 from ..fusion import PerTeacher
 from . import calibration as calibrating
 from .calibration import AsIs, Calibration
+from .fusing import fuse
+from .means import Means, key_of
 from .objective import Loss, Objective, Part, assemble, reduce
 from .planner import Plan, choose
-from .statistics import Means, Mixture, TermPart, against_target, against_teachers
+from .statistics import Mixture, TermPart, against_target, against_teachers
 
 
 @dataclass(frozen=True)
@@ -190,12 +192,22 @@ class Distillation:
     def prepared(self, batches: Iterable[Batch]) -> Distillation:
         """The same with plan 1's statistics computed for these rows; unchanged under other plans.
 
+        With signals from a store they are kept beside it, where the next training that needs the same finds them.
+
         Args:
             batches: rows with their labels; inputs may be empty.
         """
         if self.plan.number != 1 or not self.objective.terms:
             return self
-        return replace(self, means=Means.collect(self._mixture(b, Step(), None) for b in batches))
+        given = list(batches)
+        folder, keys = self.source.folder, self.source.keys
+        if folder is None or keys is None:
+            return replace(self, means=Means.collect(self._mixture(b, Step(), None) for b in given))
+        parts = [*keys, repr(self.fusion), repr(self.objective), *(repr(c.to_json()) for c in self.calibrations)]
+        place = folder / key_of(parts, given)
+        if not Means.there(place):
+            Means.collect(self._mixture(b, Step(), None) for b in given).save(place)
+        return replace(self, means=Means.load(place))
 
     def explain(self, batch: Batch, at: Step | None = None) -> Weights | Target:
         """What the fusion decides about a batch, at temperature 1 and without a student."""
@@ -259,36 +271,6 @@ class Distillation:
             assert taught is not None
             parts[name] = reduce(items, batch.weight, taught, share * strength[name])
         return parts
-
-
-def fuse(fusion: Fusion, signals: Any, context: Context, generator: torch.Generator | None) -> Weights | Target:
-    """The fusion's answer, its weights detached, with only what it declared in `needs` filled in."""
-    needs = fusion.needs
-    shown = replace(
-        context,
-        target=context.target if "labels" in needs else None,
-        labelled=context.labelled if "labels" in needs else None,
-        student=context.student if "student" in needs else None,
-        generator=generator if "random" in needs else None,
-    )
-    result = fusion(signals, shown)
-    return replace(result, values=result.values.detach()) if isinstance(result, Weights) else result
-
-
-def leave_one_out(distillation: Distillation, batch: Batch) -> list[Weights | Target]:
-    """For each teacher, what the others together say about a batch (offline).
-
-    Raises:
-        InputError: the fusion was fitted with all teachers and cannot leave one out.
-    """
-    signals, fusion = distillation.signals(batch.row, batch.view), distillation.fusion
-    context = Context(Step(), 1.0, batch.row, batch.target, batch.labelled)
-    found: list[Weights | Target] = []
-    for left in range(len(signals.names)):
-        others = [i for i in range(len(signals.names)) if i != left]
-        chosen = fusion.taking(others) if isinstance(fusion, PerTeacher) else fusion
-        found.append(fuse(chosen, signals.without(left).stacked(), context, distillation.generator))
-    return found
 
 
 def _squares(student: nn.Module, strength: float) -> Part:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,6 +20,8 @@ class Memory:
 
     signals: Signals
     live: bool = False
+    keys: tuple[str, ...] | None = None
+    folder: Path | None = None
 
     @staticmethod
     def of(teachers: Sequence[Teacher], columns: Mapping[str, np.ndarray]) -> Memory:
@@ -43,6 +46,8 @@ class Nobody:
 
     names: tuple[str, ...] = ()
     live: bool = False
+    keys: tuple[str, ...] | None = None
+    folder: Path | None = None
 
     def gather(self, row: Tensor, view: Tensor) -> Signals:
         """Nobody can be asked.
@@ -65,6 +70,8 @@ class Live:
     teachers: tuple[Teacher, ...]
     columns: Mapping[str, np.ndarray]
     live: bool = True
+    keys: tuple[str, ...] | None = None
+    folder: Path | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

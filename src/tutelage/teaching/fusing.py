@@ -1,0 +1,44 @@
+"""Asking a fusion: it sees what it declared, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from ..core import Context, Fusion, Signals, Target, Weights
+from ..fusion import PerTeacher
+
+
+def fuse(fusion: Fusion, signals: Any, context: Context, generator: torch.Generator | None = None) -> Weights | Target:
+    """The fusion's answer, its weights detached, with only what it declared in `needs` filled in."""
+    needs = fusion.needs
+    shown = replace(
+        context,
+        target=context.target if "labels" in needs else None,
+        labelled=context.labelled if "labels" in needs else None,
+        student=context.student if "student" in needs else None,
+        generator=generator if "random" in needs else None,
+    )
+    result = fusion(signals, shown)
+    return replace(result, values=result.values.detach()) if isinstance(result, Weights) else result
+
+
+def leave_one_out(signals: Signals, fusion: Fusion, context: Context) -> list[Weights | Target]:
+    """For each teacher, what the others together say about the rows (offline).
+
+    Args:
+        signals: calibrated.
+        fusion: how teachers are combined.
+        context: labels and the rest, as far as the fusion needs them.
+
+    Raises:
+        InputError: the fusion was fitted with all teachers and cannot leave one out.
+    """
+    found: list[Weights | Target] = []
+    for left in range(len(signals.names)):
+        others = [i for i in range(len(signals.names)) if i != left]
+        chosen = fusion.taking(others) if isinstance(fusion, PerTeacher) else fusion
+        found.append(fuse(chosen, signals.without(left).stacked(), context, context.generator))
+    return found

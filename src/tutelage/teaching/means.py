@@ -1,0 +1,129 @@
+"""Means: the statistics of many rows, computed once (plan 1), in memory or in files mapped into memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..core import Batch, InputError, StoreError
+from ..store.fingerprint import digest
+from .statistics import Group, Mixture, TermPart
+
+
+@dataclass(frozen=True)
+class Means:
+    """The mixtures of many rows, found again by row number and view."""
+
+    rows: Mixture
+    position: Tensor
+
+    @staticmethod
+    def collect(mixtures: Iterable[Mixture]) -> Means:
+        """One from many, in the given order."""
+        found = list(mixtures)
+        if not found:
+            raise InputError("no rows to prepare: the feed gave no batch")
+        rows = _concat(found)
+        return Means(rows, _positions(rows.row, rows.view))
+
+    def gather(self, row: Tensor, view: Tensor) -> Mixture:
+        """The mixtures of these rows.
+
+        Raises:
+            InputError: a row was not prepared.
+        """
+        row, view = row.cpu(), view.cpu()
+        inside = (row >= 0) & (row < self.position.shape[0]) & (view < self.position.shape[1])
+        place = self.position[row.clamp(0, self.position.shape[0] - 1), view.clamp(0, self.position.shape[1] - 1)]
+        lost = row[~inside | (place < 0)]
+        if len(lost):
+            raise InputError(
+                f"{len(lost)} rows were not prepared (first {lost[:5].tolist()}): call distillation.prepared with all "
+                "rows of the feed"
+            )
+        return self.rows.map(lambda tensor: tensor[place])
+
+    @staticmethod
+    def there(folder: Path) -> bool:
+        """Whether `save` finished in this folder."""
+        return (folder / "means.json").exists()
+
+    def save(self, target: Path) -> None:
+        """Writes one array per statistic, to be mapped into memory by `load`; the folder appears whole or not at all.
+
+        Raises:
+            StoreError: the disk is full.
+        """
+        folder = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+        try:
+            self._write(folder)
+            if not self.there(target):
+                shutil.rmtree(target, ignore_errors=True)
+                os.replace(folder, target)
+        except OSError as error:
+            raise StoreError(
+                f"the statistics could not be written to {target} ({error}): make room and repeat"
+            ) from error
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _write(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        arrays: list[np.ndarray] = []
+        self.rows.map(lambda tensor: (arrays.append(tensor.numpy()), tensor)[1])
+        for number, array in enumerate(arrays):
+            np.save(folder / f"{number:03d}.npy", array)
+        shape = {
+            "parts": [
+                {"temperature": part.temperature, "coverage": [g.coverage.tolist() for g in part.groups]}
+                for part in self.rows.parts
+            ],
+            "weights": self.rows.weights is not None,
+        }
+        (folder / "means.json").write_text(json.dumps(shape))
+
+    @staticmethod
+    def load(folder: Path) -> Means:
+        """The means written by `save`, mapped into memory."""
+        shape = json.loads((folder / "means.json").read_text())
+        files = iter(sorted(folder.glob("*.npy")))
+
+        def read() -> Tensor:
+            return torch.from_numpy(np.load(next(files), mmap_mode="c"))
+
+        parts: list[TermPart] = []
+        for part in shape["parts"]:
+            gap = read()
+            groups = tuple(Group(torch.tensor(c, dtype=torch.bool), read(), read()) for c in part["coverage"])
+            parts.append(TermPart(groups, gap, part["temperature"]))
+        weights = read().transpose(0, 1) if shape["weights"] else None
+        rows = Mixture(read(), read(), tuple(parts), read(), weights)
+        return Means(rows, _positions(rows.row, rows.view))
+
+
+def _concat(mixtures: list[Mixture]) -> Mixture:
+    columns: list[list[Tensor]] = [[] for _ in mixtures]
+    for mixture, column in zip(mixtures, columns, strict=True):
+        mixture.map(lambda tensor, column=column: (column.append(tensor), tensor)[1])
+    joined = iter([torch.cat(pieces) for pieces in zip(*columns, strict=True)])
+    return mixtures[0].map(lambda _: next(joined))
+
+
+def _positions(row: Tensor, view: Tensor) -> Tensor:
+    position = torch.full((int(row.max()) + 1, int(view.max()) + 1), -1, dtype=torch.int64)
+    position[row, view] = torch.arange(len(row))
+    return position
+
+
+def key_of(parts: Sequence[str], batches: Sequence[Batch]) -> str:
+    """Name of the folder for statistics that depend on these parts and on rows, views and labels of these batches."""
+    tensors = [t for b in batches for t in (b.row, b.view, b.target, b.labelled)]
+    return digest(*parts, *(t.numpy().tobytes() for t in tensors))[:32]
