@@ -49,6 +49,9 @@ class AsIs:
             return Classes.from_probs(probs, valid=answer.valid, coverage=answer.coverage)
         return answer
 
+    def __str__(self) -> str:
+        return "as it is"
+
     def to_json(self) -> dict[str, Any]:
         """JSON form."""
         return {"kind": self.kind, "assumed": self.assumed}
@@ -66,6 +69,9 @@ class Temperature:
         if isinstance(answer, Classes):
             return Classes(answer.scores / self.value, "logits", answer.coverage, answer.valid)
         return Labels(answer.logits / self.value, answer.coverage, answer.valid)
+
+    def __str__(self) -> str:
+        return f"temperature {self.value:.2f}"
 
     def to_json(self) -> dict[str, Any]:
         """JSON form."""
@@ -90,6 +96,9 @@ class Confusion:
         table = torch.tensor(self.posterior, dtype=answer.scores.dtype)
         return Classes.from_probs(answer.scores @ table, valid=answer.valid, coverage=answer.coverage)
 
+    def __str__(self) -> str:
+        return "votes read through a confusion matrix"
+
     def to_json(self) -> dict[str, Any]:
         """JSON form."""
         return {"kind": self.kind, "posterior": [list(row) for row in self.posterior]}
@@ -108,6 +117,9 @@ class Residual:
             return answer
         scale = torch.tensor(self.scale, dtype=answer.mean.dtype).expand_as(answer.mean)
         return Values(answer.mean, scale, answer.coverage, answer.valid)
+
+    def __str__(self) -> str:
+        return "scale from residuals"
 
     def to_json(self) -> dict[str, Any]:
         """JSON form."""

@@ -6,9 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from ..core import Context, Fusion, Signals, Target, Weights
+from ..core import Context, Fusion, Signals, Target, Values, Weights
 from ..fusion import PerTeacher
+from ..ops.simplex import normalised
 
 
 def fuse(fusion: Fusion, signals: Any, context: Context, generator: torch.Generator | None = None) -> Weights | Target:
@@ -42,3 +44,28 @@ def leave_one_out(signals: Signals, fusion: Fusion, context: Context) -> list[We
         chosen = fusion.taking(others) if isinstance(fusion, PerTeacher) else fusion
         found.append(fuse(chosen, signals.without(left).stacked(), context, context.generator))
     return found
+
+
+def influence(signals: Signals, fusion: Fusion, context: Context) -> Tensor:
+    """Who moves the fused answer: trust per teacher, [T, B], summing to 1 where some teacher moves it.
+
+    Weights speak for themselves (averaged over the entries of a row). A target is compared with what the other
+    teachers would have said without each: total variation for probabilities, absolute difference for values.
+
+    Raises:
+        InputError: the fusion was fitted with all teachers and cannot leave one out.
+    """
+    decided = fuse(fusion, signals.stacked(), context)
+    if isinstance(decided, Weights):
+        return decided.values if decided.values.dim() == 2 else decided.values.mean(-1)
+    whole = _numbers(decided.answer)
+    moved = [
+        (whole - _numbers(other.answer)).abs().sum(-1)
+        for other in leave_one_out(signals, fusion, context)
+        if isinstance(other, Target)
+    ]
+    return normalised(torch.stack(moved), torch.stack(moved) > 0)
+
+
+def _numbers(answer: Any) -> Tensor:
+    return answer.mean if isinstance(answer, Values) else answer.probs()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..core import Weights
+from ..core import Context, InputError
 from ..ops import metrics as measure
 from ..report import (
     Agreement,
@@ -19,6 +19,7 @@ from ..report import (
     WeightsByClass,
     WeightsOverTime,
 )
+from ..teaching.fusing import influence
 from .trial import CHOSEN, LABELS_ONLY, Result, Trial
 
 SHOWN_DISAGREEMENTS = 12
@@ -151,12 +152,14 @@ def _bins(result: Result, truth: torch.Tensor, labelled: torch.Tensor) -> tuple[
 
 
 def _weights_by_class(trial: Trial, chosen: Result) -> tuple[tuple[float, ...], ...] | None:
-    """Mean trust per teacher on held-out rows of each true class."""
+    """Mean trust per teacher on held-out rows of each true class; nothing for a fusion that cannot leave one out."""
     batch = trial.rows.batch(trial.heldout, inputs=False)
     assert chosen.target is not None
-    decided = chosen.target.explain(batch)
-    if not isinstance(decided, Weights):
+    context = Context(target=batch.target, labelled=batch.labelled, row=batch.row)
+    try:
+        trust = influence(chosen.target.signals(batch.row, batch.view), chosen.target.fusion, context)
+    except InputError:
         return None
-    groups = [decided.values[:, batch.target == c] for c in range(len(trial.rows.space.names))]
+    groups = [trust[:, batch.target == c] for c in range(len(trial.rows.space.names))]
     means = [group.mean(1) if group.shape[1] else torch.zeros(group.shape[0]) for group in groups]
     return tuple(tuple(row) for row in torch.stack(means, dim=1).tolist())

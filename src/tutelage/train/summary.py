@@ -21,6 +21,7 @@ from ..report import (
     bootstrap,
 )
 from ..store.fingerprint import digest
+from ..teaching import AsIs
 from .pictures import pictures
 from .trial import CHOSEN, LABELS_ONLY, Trial
 from .verdict import verdict
@@ -143,9 +144,9 @@ def _cards(trial: Trial) -> tuple[TeacherCard, ...]:
         seen = "unknown" if teacher.seen is None else "unseen"
         if teacher.name in trial.flags:
             seen = f"flagged: {trial.flags[teacher.name]}"
-        calibration = trial.ensemble.calibrations[i].to_json()
-        words = {"as_is": "as it is", "confusion": "votes read through a held-out confusion matrix"}
-        said = words.get(calibration["kind"], f"{calibration['kind']} {calibration.get('value', '')}"[:24])
+        said = f"{trial.ensemble.calibrations[i]}"
+        if not isinstance(trial.ensemble.calibrations[i], AsIs):
+            said = f"{said}, from {len(trial.heldout)} held-out rows"
         silent = 1.0 - float(answer.valid.float().mean())
         print_of = digest(*sorted(f"{k}={v}" for k, v in teacher.fingerprint.items()))[:12]
         covers = () if len(known) == len(trial.rows.space.names) else known

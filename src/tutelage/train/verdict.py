@@ -2,44 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..report import Contender, Report, interval, paired
 from .trial import CHOSEN, LABELS_ONLY, MEAN, SINGLE, Trial
 
+NOTHING = "Nothing was gained that this test could show."
+MOST_NAMES = 6
+
 
 def verdict(report: Report, trials: Sequence[Trial]) -> str:
-    """One or two sentences a colleague would say, each claim with its interval."""
+    """A few sentences a colleague would say; each difference with its 95 % interval."""
     by_name = {contender.name: contender for contender in report.contenders}
+    return " ".join([_gain(report, by_name), _teachers(report, by_name, trials), _cost(by_name, trials)]).strip()
+
+
+def _gain(report: Report, by_name: Mapping[str, Contender]) -> str:
     student = by_name[CHOSEN]
-    head = report.headline
-    value, half = _estimate(report, student)
-    teachers = len(trials[0].teachers)
-    parts = [f"The student of {_whom(trials)} reaches {head.replace('_', ' ')} {value:.3f}{half}"]
-    rivals = [
-        ("labels only", LABELS_ONLY),
-        ("the best single teacher's student", SINGLE),
-        ("the plain mean's", MEAN),
-    ]
-    words = [
-        text for title, name in rivals if name in by_name and (text := _against(report, student, by_name[name], title))
-    ]
-    if words:
-        parts.append("; ".join(words))
-    cost = _cost(by_name, student, teachers)
-    sentence = ": ".join(parts[:2]) + (f". {cost}" if cost else ".")
-    return sentence if _gained(report, by_name) else "Nothing was gained that this test could show. " + sentence
+    what = report.headline.replace("_", " ")
+    level, around = _level(report, student)
+    reached = f"{what} {level:.3f}{around}"
+    if LABELS_ONLY not in by_name:
+        return f"The student reaches {reached}; there are no labels to compare with a student without teachers."
+    gain, half = _difference(report, student, by_name[LABELS_ONLY])
+    size = f"{abs(gain):.3f}{_plus_minus(half)}"
+    if gain > (half or 0.0):
+        return f"The student gains {size} over learning from the labels alone and reaches {reached}."
+    if half is not None and -gain > half:
+        return f"{NOTHING} The student loses {size} against learning from the labels alone and reaches {reached}."
+    signed = f"{gain:+.3f}{_plus_minus(half)}"
+    return f"{NOTHING} The student reaches {reached}, {signed} against learning from the labels alone."
 
 
-def _whom(trials: Sequence[Trial]) -> str:
+def _teachers(report: Report, by_name: Mapping[str, Contender], trials: Sequence[Trial]) -> str:
     names = [teacher.name for teacher in trials[0].teachers]
-    fusions = " or ".join(dict.fromkeys(trial.fusion.name for trial in trials))
     if len(names) == 1:
-        return f"the one teacher {names[0]}"
-    return f"{len(names)} teachers ({fusions})"
+        return f"It was taught by one teacher, {names[0]}."
+    shown = ", ".join(names[:MOST_NAMES]) + (" and others" if len(names) > MOST_NAMES else "")
+    fusions = " or ".join(dict.fromkeys(trial.fusion.name.replace("_", " ") for trial in trials))
+    said = f"It was taught by {len(names)} teachers ({shown}), combined by {fusions}"
+    rivals = [("the best single teacher alone", SINGLE), ("the plain mean of all", MEAN)]
+    words = [_against(report, by_name[CHOSEN], by_name[name], who) for who, name in rivals if name in by_name]
+    return f"{said}: {'; '.join(words)}." if words else f"{said}."
 
 
-def _estimate(report: Report, contender: Contender) -> tuple[float, str]:
+def _against(report: Report, student: Contender, rival: Contender, who: str) -> str:
+    gain, half = _difference(report, student, rival)
+    size = f"{abs(gain):.3f}{_plus_minus(half)}"
+    if half is not None and abs(gain) <= half:
+        return f"not distinguishable from {who} ({gain:+.3f}{_plus_minus(half)})"
+    return f"{size} {'better' if gain > 0 else 'worse'} than {who}"
+
+
+def _cost(by_name: Mapping[str, Contender], trials: Sequence[Trial]) -> str:
+    student = by_name[CHOSEN]
+    size = f"It has {int(student.cost['parameters']):,} parameters, took {student.cost['train_seconds']:.1f} s to train"
+    speed = f"and answers one row in {student.cost['p50_ms']:.2f} ms"
+    ensemble = next((c for c in by_name.values() if c.role == "ensemble"), None)
+    if ensemble is None:
+        return f"{size} {speed}."
+    ratio = ensemble.cost["p50_ms"] / max(student.cost["p50_ms"], 1e-9)
+    group = "the teacher" if len(trials[0].teachers) == 1 else f"all {len(trials[0].teachers)} teachers"
+    faster = f"{ratio:.0f} times faster" if ratio >= 1.5 else f"{ratio:.1f} times as fast"
+    return f"{size} {speed}, {faster} than asking {group}."
+
+
+def _level(report: Report, contender: Contender) -> tuple[float, str]:
     values = contender.metrics[report.headline]
     if len(values) < 2:
         value = sum(values)
@@ -49,33 +77,15 @@ def _estimate(report: Report, contender: Contender) -> tuple[float, str]:
     return mean, f" ± {half:.3f}"
 
 
-def _against(report: Report, student: Contender, rival: Contender, title: str) -> str:
+def _difference(report: Report, student: Contender, rival: Contender) -> tuple[float, float | None]:
+    """How much better the student is, and the half width of the interval; None with a single seed."""
+    sign = 1.0 if report.metrics_higher_is_better[report.headline] else -1.0
     one, two = student.metrics[report.headline], rival.metrics[report.headline]
     if len(one) != len(two) or len(one) < 2:
-        return f"{sum(one) / len(one) - sum(two) / len(two):+.3f} against {title}"
+        return sign * (sum(one) / len(one) - sum(two) / len(two)), None
     gain, half = paired(one, two)
-    sure = "" if abs(gain) > half else ", not distinguishable"
-    return f"{gain:+.3f} ± {half:.3f} against {title}{sure}"
+    return sign * gain, half
 
 
-def _gained(report: Report, by_name: dict[str, Contender]) -> bool:
-    if LABELS_ONLY not in by_name:
-        return True
-    one, two = by_name[CHOSEN].metrics[report.headline], by_name[LABELS_ONLY].metrics[report.headline]
-    sign = 1.0 if report.metrics_higher_is_better[report.headline] else -1.0
-    if len(one) < 2:
-        return sign * (sum(one) - sum(two)) > 0
-    gain, half = paired(one, two)
-    return sign * gain > half
-
-
-def _cost(by_name: dict[str, Contender], student: Contender, teachers: int) -> str:
-    ensemble = next((c for c in by_name.values() if c.role == "ensemble"), None)
-    if ensemble is None or "parameters" not in student.cost:
-        return ""
-    faster = ensemble.cost["p50_ms"] / max(student.cost["p50_ms"], 1e-9)
-    group = "the teacher" if teachers == 1 else f"all {teachers} teachers together"
-    return (
-        f"It has {int(student.cost['parameters']):,} parameters and answers one row in "
-        f"{student.cost['p50_ms']:.2f} ms, {faster:.0f} times faster than {group}."
-    )
+def _plus_minus(half: float | None) -> str:
+    return "" if half is None else f" ± {half:.3f}"
