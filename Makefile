@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 JOBS ?= auto
-EXTRAS = sklearn,gbm,report
+EXTRAS = sklearn,gbm,onnx,report
 
 BIN = $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
@@ -16,7 +16,7 @@ PARALLEL = --numprocesses $(JOBS) --dist loadscope
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
-quickstart: $(VENV)/.quickstart ## install tutelage and distil three teachers into one student
+quickstart: $(VENV)/.quickstart ## install tutelage and distil five teachers into one student
 	$(BIN)/tutelage run digits
 
 test: lint ## lint and every quick test; needs Python and nothing else
