@@ -10,7 +10,14 @@ from .codec import ROUNDING, Codec
 from .dense import Dense
 from .topk import TopK
 
-FP32, FP16, BF16 = Dense("float32"), Dense("float16"), Dense("bfloat16")
+FP32 = Dense("float32")
+"""Every number as it is."""
+
+FP16 = Dense("float16")
+"""Numbers in 16 bits, eleven of them for the digits."""
+
+BF16 = Dense("bfloat16")
+"""Numbers in 16 bits, eight of them for the digits, with the range of 32."""
 
 
 def parse(text: str) -> Codec:

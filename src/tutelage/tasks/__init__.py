@@ -13,6 +13,7 @@ from .multilabel import MultiLabel
 from .regression import Regression
 
 TASKS: dict[str, Any] = {"classes": Classification, "labels": MultiLabel, "values": Regression}
+"""The task for each kind of answer."""
 
 __all__ = [
     "TASKS",

@@ -8,5 +8,6 @@ from .values import Values
 KINDS: dict[str, type[Classes] | type[Labels] | type[Values]] = {
     kind.kind_of_space: kind for kind in (Classes, Labels, Values)
 }
+"""The kinds of answer by the name that files and tasks give them."""
 
 __all__ = ["FLOOR", "KINDS", "Answer", "Classes", "Kind", "Labels", "Space", "Values"]
