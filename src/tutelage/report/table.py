@@ -175,6 +175,7 @@ def draw_columns(
         file=stream,
         width=width,
         force_terminal=styled,
+        force_jupyter=False,
         no_color=True,
         highlight=False,
         emoji=False,

@@ -217,4 +217,6 @@ def _test_set(trial: Trial) -> str:
 
 def _command() -> str:
     name = sys.argv[0].rsplit("/", 1)[-1]
+    if name.startswith("ipykernel"):
+        return "a notebook"
     return " ".join(["tutelage" if name == "__main__.py" else name, *sys.argv[1:]])
