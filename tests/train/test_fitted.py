@@ -16,7 +16,8 @@ from torch import nn
 
 import tutelage as tl
 from store.asked import NAMES as INSECTS
-from store.asked import Asked, table as insects
+from store.asked import Asked
+from store.asked import table as insects
 from train.small import NAMES, Counted, net, table
 from tutelage.core import InputError, LeakageError, Space, Values
 from tutelage.data import Rows
@@ -36,14 +37,14 @@ def forest() -> RandomForestClassifier:
 def test_each_row_is_answered_by_the_model_that_did_not_see_it_and_others_by_the_mean(tmp_path: Path) -> None:
     rows = table()
     (teacher,) = train_models(rows, forest, 1, folds=4)
-    inner: Any = getattr(teacher, "teacher", teacher)
-    assert isinstance(inner, OutOfFold)
+    assert isinstance(teacher, OutOfFold)
+    inner: Any = teacher
     fold = inner.fold
     assert sorted(np.flatnonzero(fold >= 0)) == rows.labelled_train.tolist() == inner.fitted_on.tolist()
     for number, model in enumerate(inner.models):
         assert model.seen is not None
         assert set(model.seen) == set(np.flatnonzero((fold >= 0) & (fold != number)))
-    live = tl.Live((teacher,), rows.columns).gather(torch.arange(len(rows)), torch.zeros(len(rows)).long())
+    live = tl.Live((inner,), rows.columns).gather(torch.arange(len(rows)), torch.zeros(len(rows)).long())
     parts = [model.answer({"features": rows.columns["features"]}).probs() for model in inner.models]
     wanted = torch.stack(parts).mean(0)
     for row in np.flatnonzero(fold >= 0):
@@ -98,9 +99,11 @@ def test_a_class_too_rare_for_every_fold_keeps_its_place() -> None:
     target[rows.labelled_train[0]] = 0
     rare = replace(rows, target=target)
     (teacher,) = train_models(rare, forest, 1, folds=3)
-    inner: Any = getattr(teacher, "teacher", teacher)
+    inner: Any = teacher
     assert {model.space.names for model in inner.models} == {NAMES}
-    assert {tuple(model.answer({"features": rare.columns["features"]}).coverage.tolist()) for model in inner.models} == {
+    assert {
+        tuple(model.answer({"features": rare.columns["features"]}).coverage.tolist()) for model in inner.models
+    } == {
         (True, True, True),
         (False, True, True),
     }
@@ -155,13 +158,15 @@ def test_rows_with_missing_entries_do_not_teach_zeros() -> None:
 def breast(teacher: Any, rows: Rows) -> str | None:
     inside, outside = rows.batch(rows.labelled_train, inputs=False), rows.batch(rows.validation, inputs=False)
     found = tl.Live((teacher,), rows.columns)
-    answers = [found.gather(batch.row, batch.view).answers[0] for batch in (inside, outside)]
-    return flag_seen(*answers, inside, outside)
+    one, two = (found.gather(batch.row, batch.view).answers[0] for batch in (inside, outside))
+    return flag_seen(one, two, inside, outside)
 
 
 def test_a_forest_fitted_on_the_rows_is_flagged_and_its_out_of_fold_twin_is_not() -> None:
     found: Any = load_breast_cancer()
-    rows = tl.rows_of(found.data, found.target)
+    order = np.random.default_rng(0).permutation(len(found.target))
+    held, tested, train = order[:170], order[170:255], np.sort(order[255:])
+    rows = tl.rows_of(found.data, found.target, train=train, validation=held, test=tested)
     (fitted,) = train_models(rows, lambda: RandomForestClassifier(100, n_jobs=1), 1, folds=1)
     (twin,) = train_models(rows, lambda: RandomForestClassifier(100, n_jobs=1), 1, folds=5)
     reason = breast(fitted, rows)
@@ -241,7 +246,7 @@ def test_folds_of_a_module_do_not_share_the_users_checkpoint(tmp_path: Path) -> 
     rows = table()
     (plain,) = train_models(rows, net, 1, folds=2, training=QUICK)
     (kept,) = train_models(rows, net, 1, folds=2, training=replace(QUICK, checkpoint=tmp_path))
-    models = [getattr(teacher, "teacher", teacher).models for teacher in (plain, kept)]
+    models = [teacher.models for teacher in (plain, kept) if isinstance(teacher, OutOfFold)]
     for one, two in zip(*models, strict=True):
         assert one.fingerprint == two.fingerprint
     assert models[1][0].fingerprint != models[1][1].fingerprint

@@ -20,7 +20,7 @@ from tutelage.teaching.heldout import learn
 from tutelage.train import Fitted, Plateau, Training, fit
 
 
-class Interrupted(Exception):
+class StoppedError(Exception):
     pass
 
 
@@ -35,10 +35,10 @@ def resumed(distillation: Distillation, training: Training, folder: Path, stops:
 
         def look(epoch: Any, _: int, stop: int = stop) -> None:
             if epoch.epoch == stop:
-                raise Interrupted
+                raise StoppedError
 
         torch.manual_seed(stop)
-        with pytest.raises(Interrupted):
+        with pytest.raises(StoppedError):
             fit(net(dropout=0.3), distillation, rows, training, look)
     torch.manual_seed(99)
     return fit(net(dropout=0.3), distillation, rows, training)

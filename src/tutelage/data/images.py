@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Classes, InputError, Space, require
+from ..core import Classes, InputError, LeakageError, Space, require
 from .rows import Rows, Sealed
 from .target import natural, split
 
@@ -70,11 +70,14 @@ def read_images(
 
     Raises:
         InputError: fewer than two classes, or another folder has other classes.
+        LeakageError: one folder is given twice.
     """
-    names = classes_of(Path(path))
+    names = classes_of(Path(path), least=2)
     parts = {"train": Path(path)}
     parts |= {} if validation is None else {"validation": Path(validation)}
     parts |= {} if test is None else {"test": Path(test)}
+    if len({folder.resolve() for folder in parts.values()}) < len(parts):
+        raise LeakageError(f"{' and '.join(parts)} are the same images: {[str(folder) for folder in parts.values()]}")
     paths: list[str] = []
     labels: list[int] = []
     origin: list[str] = []
@@ -94,6 +97,9 @@ def read_images(
                 paths.append(str(file))
                 labels.append(label)
                 origin.append(part)
+    for part, folder in parts.items():
+        if part not in origin:
+            raise InputError(f"none of the images in {folder} can be read: {remarks[0]}")
     target = np.array(labels, dtype=np.int64)
     space = Space(Classes, names)
     where = {part: np.flatnonzero(np.array(origin) == part) for part in ("train", "validation", "test")}
@@ -119,17 +125,17 @@ def decode(path: Path | str, size: int) -> np.ndarray:
         raise InputError(f"{path} is no readable image ({error}): it is left out") from error
 
 
-def classes_of(folder: Path) -> tuple[str, ...]:
+def classes_of(folder: Path, least: int = 1) -> tuple[str, ...]:
     """Names of the folders that hold images.
 
     Raises:
-        InputError: fewer than two.
+        InputError: fewer than `least`.
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder")
     found = sorted((child.name for child in folder.iterdir() if child.is_dir() and image_files(child)), key=natural)
-    if len(found) < 2:
-        raise InputError(f"{folder} needs at least two folders with images, one per class; found {found}")
+    if len(found) < least:
+        raise InputError(f"{folder} needs at least {least} folders with images, one per class; found {found}")
     return tuple(found)
 
 

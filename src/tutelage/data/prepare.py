@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Columns, InputError
+from .target import class_name
 
 MOST_CATEGORIES = 100
 DRIFT_BINS = 10
@@ -134,8 +135,8 @@ class TablePreparation:
 def fit_table(columns: Columns, train: np.ndarray, names: Sequence[str] | None = None) -> TablePreparation:
     """A preparation fitted on training rows only.
 
-    Columns that cannot help are left out, with the reason: constants, and text with more than
-    `MOST_CATEGORIES` different values (identifiers, free text).
+    Columns that cannot help are left out, with the reason: constants, and text that never repeats or has more
+    than `MOST_CATEGORIES` different values (identifiers, free text).
 
     Raises:
         InputError: nothing is left.
@@ -153,7 +154,10 @@ def fit_table(columns: Columns, train: np.ndarray, names: Sequence[str] | None =
             _fit_category(name, as_words(column)[train], categories, left_out)
     if not numbers and not categories:
         raise InputError(f"no column can be used as a feature: {left_out}")
-    return TablePreparation(tuple(numbers), tuple(categories), left_out)
+    output = "features"
+    while output in columns:
+        output += "_"
+    return TablePreparation(tuple(numbers), tuple(categories), left_out, output)
 
 
 def as_numbers(name: str, column: np.ndarray) -> np.ndarray:
@@ -176,9 +180,8 @@ def as_numbers(name: str, column: np.ndarray) -> np.ndarray:
 
 
 def as_words(column: np.ndarray) -> np.ndarray:
-    """object [N] of strings; missing values are ""."""
-    words = ["" if value is None or value != value else str(value) for value in column.tolist()]
-    return np.array(words, dtype=object)
+    """object [N] of strings; missing values are "", whole numbers have no ".0", whatever a file's gaps made of them."""
+    return np.array([class_name(value) or "" for value in column.tolist()], dtype=object)
 
 
 def _fit_number(name: str, values: np.ndarray, numbers: list[Number], left_out: dict[str, str]) -> None:
@@ -189,23 +192,26 @@ def _fit_number(name: str, values: np.ndarray, numbers: list[Number], left_out: 
     fill = float(np.median(finite))
     filled = np.where(np.isfinite(values), values, fill)
     gaps = len(finite) < len(values)
-    if not gaps and float(filled.std()) == 0.0:
+    if not gaps and finite.min() == finite.max():
         left_out[name] = f"is {fill:g} in all training rows"
         return
     edges = np.unique(np.quantile(finite, np.linspace(0, 1, DRIFT_BINS + 1)[1:-1]))
     shares = np.bincount(np.searchsorted(edges, finite, side="right"), minlength=len(edges) + 1) / len(finite)
-    spread = float(filled.std()) or 1.0
-    numbers.append(Number(name, fill, float(filled.mean()), spread, gaps, tuple(edges), tuple(shares)))
+    spread = float(filled.std()) if finite.min() < finite.max() else 1.0
+    bins = (tuple(edges.tolist()), tuple(shares.tolist()))
+    numbers.append(Number(name, fill, float(filled.mean()), spread, gaps, *bins))
 
 
 def _fit_category(name: str, words: np.ndarray, categories: list[Category], left_out: dict[str, str]) -> None:
     values, counts = np.unique(words[words != ""].astype(str), return_counts=True)
     if len(values) == 0:
         left_out[name] = "is empty in all training rows"
+    elif len(values) > 2 and counts.max() == 1:
+        left_out[name] = "is another text in every training row"
     elif len(values) > MOST_CATEGORIES:
         left_out[name] = f"is text with {len(values)} different values"
     elif len(values) == 1 and counts[0] == len(words):
-        left_out[name] = f"is {values[0]!r} in all training rows"
+        left_out[name] = f"is {values.tolist()[0]!r} in all training rows"
     else:
         categories.append(Category(name, tuple(values.tolist()), tuple((counts / len(words)).tolist())))
 

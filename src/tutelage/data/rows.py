@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -174,12 +175,9 @@ class Rows:
     def _tensors(self) -> dict[str, Tensor]:
         found = {name: _tensor(self.columns[name]) for name in self.inputs}
         weight = np.ones(len(self), dtype=np.float32) if self.weight is None else self.weight.astype(np.float32)
-        found["/weight"] = torch.from_numpy(weight)
-        found["/target"] = torch.from_numpy(np.ascontiguousarray(self.target))
-        found["/labelled"] = torch.from_numpy(np.ascontiguousarray(self.labelled))
         known = np.ones_like(self.labelled) if self.known is None else self.known
-        found["/known"] = torch.from_numpy(np.ascontiguousarray(known))
-        return found
+        parts = {"/weight": weight, "/target": self.target, "/labelled": self.labelled, "/known": known}
+        return found | {name: shared(part) for name, part in parts.items()}
 
 
 def batch_count(rows: int, size: int) -> int:
@@ -197,7 +195,7 @@ def rows_of(
     train: np.ndarray | None = None,
     validation: np.ndarray | None = None,
     test: np.ndarray | None = None,
-    labelled: np.ndarray | None = None,
+    labelled: np.ndarray | Sequence[bool] | None = None,
     weight: np.ndarray | None = None,
     prepare: bool = False,
     seed: int = 0,
@@ -235,7 +233,8 @@ def rows_of(
         inputs = tuple(name for name, column in table.items() if np.asarray(column).dtype.kind in "fiub")
     shown = known
     if labelled is not None:
-        shown = known & (labelled if labelled.ndim == known.ndim else labelled[:, None])
+        wanted = np.asarray(labelled, dtype=bool)
+        shown = known & (wanted if wanted.ndim == known.ndim else wanted[:, None])
     none = np.zeros(0, dtype=np.int64)
     return Rows(
         table,
@@ -258,7 +257,14 @@ def _tensor(column: np.ndarray) -> Tensor:
         column = column.astype(np.float32)
     elif kind in "iub" and column.dtype not in (np.uint8, np.bool_):
         column = column.astype(np.int64)
-    return torch.from_numpy(np.ascontiguousarray(column))
+    return shared(column)
+
+
+def shared(array: np.ndarray) -> Tensor:
+    """The array as a tensor on the same memory, which nobody writes to: it may be mapped from a read-only file."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(np.ascontiguousarray(array))
 
 
 def _check_splits(size: int, train: np.ndarray, validation: np.ndarray, test: Sealed) -> None:

@@ -10,9 +10,13 @@ from typing import Any
 import numpy as np
 
 from ..core import InputError, require
-from .prepare import TablePreparation, fit_table
+from .lines import check_header, check_json, empty_lines
+from .prepare import TablePreparation, as_numbers, as_words, fit_table
 from .rows import Rows, Sealed
 from .target import class_name, encode_target, split
+
+MOST_CLASSES = 50
+"""More different whole numbers than this in a target may as well be amounts: the user has to say."""
 
 READERS = {
     ".csv": (
@@ -46,19 +50,30 @@ def read_columns(path: Path | str) -> dict[str, np.ndarray]:
         MissingExtraError: polars is not installed.
     """
     path = Path(path)
-    if not path.exists():
+    if not path.is_file():
         raise InputError(f"there is no file {path}")
-    if path.suffix not in READERS:
+    suffix = path.suffix.lower()
+    if suffix not in READERS:
         raise InputError(f"{path}: tables are read from {', '.join(READERS)}; for images give a folder per class")
     polars = require("polars", extra="data", why=f"read {path.name}")
-    reader, options = READERS[path.suffix]
+    reader, options = READERS[suffix]
+    separator = {".csv": ",", ".tsv": "\t"}.get(suffix)
+    if separator is not None:
+        check_header(path, separator)
     try:
         frame = getattr(polars, reader)(path, **options)
     except Exception as error:
-        raise InputError(f"{path} cannot be read as {path.suffix[1:]}: {error}") from error
+        if separator is not None:
+            empty_lines(path, separator)
+        elif suffix in (".jsonl", ".ndjson"):
+            check_json(path)
+        raise InputError(f"{path} cannot be read as {suffix[1:]}: {error}") from error
+    if separator is not None and len(frame.columns) > 1 and frame[:, -1].null_count():
+        empty = empty_lines(path, separator)
+        frame = frame.filter(polars.Series(~empty)) if len(empty) == len(frame) else frame
     if not len(frame):
         raise InputError(f"{path} holds no rows")
-    return {name: _column(frame[name], polars) for name in frame.columns}
+    return {name: _column(frame[name], path, polars) for name in frame.columns}
 
 
 def read_table(
@@ -94,7 +109,7 @@ def read_table(
         lost = sorted(set(columns) - set(held))
         if lost:
             raise InputError(f"{test} lacks columns {lost} of {path}")
-        columns = {name: np.concatenate([column, held[name]]) for name, column in columns.items()}
+        columns = {name: np.concatenate([column, _like(name, column, held[name])]) for name, column in columns.items()}
     raw = columns[targets[0]] if len(targets) == 1 else np.stack([columns[name] for name in targets], axis=1)
     coded, space, known = encode_target(raw, None if len(targets) == 1 else targets, space_for(raw, targets, task))
     if space.kind == "classes" and len(space.names) < 2:
@@ -125,18 +140,26 @@ def read_table(
     return Table(rows, preparation, remarks)
 
 
+def _like(name: str, column: np.ndarray, held: np.ndarray) -> np.ndarray:
+    """A column of the test rows in the type of the training rows, which alone decide it."""
+    if (column.dtype == object) == (held.dtype == object):
+        return held
+    return as_words(held) if column.dtype == object else as_numbers(name, held)
+
+
 def space_for(raw: np.ndarray, names: Sequence[str], task: str | None) -> Any:
     """The space meant by a task name, or None to find it out from the values.
 
     Raises:
-        InputError: the task is not known.
+        InputError: the task is not known, or it is not clear which one is meant.
     """
     from ..core import Classes, Labels, Space, Values
 
     if task is None:
         if raw.ndim == 1:
+            _check_clear(raw, names)
             return None
-        flat = raw.astype(float)
+        flat = encode_target(raw, names, Space(Values, tuple(names)))[0]
         binary = np.isin(flat[np.isfinite(flat)], (0.0, 1.0)).all()
         return Space(Labels if binary else Values, tuple(names))
     if task == "regression":
@@ -144,14 +167,26 @@ def space_for(raw: np.ndarray, names: Sequence[str], task: str | None) -> Any:
     if task == "multilabel":
         return Space(Labels, tuple(names))
     if task == "classification":
+        if raw.ndim != 1:
+            raise InputError(f"classification has one target column, got {list(names)}: use the task multilabel")
         found = {class_name(value) for value in raw.tolist()} - {None}
         return Space(Classes, tuple(sorted(str(name) for name in found)))
     raise InputError(f"task {task!r} is not known: classification, multilabel, regression")
 
 
-def _column(series: Any, polars: Any) -> np.ndarray:
+def _check_clear(raw: np.ndarray, names: Sequence[str]) -> None:
+    if raw.ndim == 1 and raw.dtype.kind == "i" and len(np.unique(raw)) > MOST_CLASSES:
+        raise InputError(
+            f"column {names[0]!r} holds {len(np.unique(raw))} different whole numbers, which may be classes or "
+            "amounts: say which with --task classification or --task regression"
+        )
+
+
+def _column(series: Any, path: Path, polars: Any) -> np.ndarray:
     if series.dtype == polars.Boolean:
         series = series.cast(polars.Int64)
     if series.dtype.is_numeric():
         return np.asarray(series.cast(polars.Float64).to_numpy() if series.null_count() else series.to_numpy())
+    if series.dtype.is_nested():
+        raise InputError(f"{path}: column {series.name!r} holds {series.dtype} per row: spread it over plain columns")
     return np.array(series.cast(polars.String, strict=False).to_list(), dtype=object)

@@ -18,16 +18,20 @@ def encode_target(
     Raises:
         InputError: a class is not among the names given, or the type cannot be told.
     """
-    raw = np.asarray(target)
+    raw = _plain(np.asarray(target))
     if space is not None:
         names = space.names
     kind = None if space is None else space.kind
-    if raw.ndim == 2 and (raw.dtype == np.bool_ or kind == "labels"):
-        known = np.ones(raw.shape, dtype=bool) if raw.dtype == np.bool_ else ~np.isnan(raw.astype(float))
+    if kind == "labels" or (kind is None and raw.ndim == 2 and raw.dtype == np.bool_):
+        raw = _numbers(raw, names).reshape(len(raw), -1)
+        known = ~np.isnan(raw)
+        strange = np.unique(raw[known & ~np.isin(raw, (0.0, 1.0))])
+        if len(strange):
+            raise InputError(f"labels are 0 or 1 (yes or no), the target also holds {strange[:5].tolist()}")
         names = names or [f"label_{i}" for i in range(raw.shape[1])]
         return np.where(known, raw, 0).astype(np.float32), Space(Labels, tuple(names)), known
     if kind == "values" or (kind is None and raw.dtype.kind == "f" and not _whole(raw)):
-        values = raw.astype(np.float32).reshape(len(raw), -1)
+        values = _numbers(raw, names).astype(np.float32).reshape(len(raw), -1)
         known = np.isfinite(values)
         names = names or [f"value_{i}" for i in range(values.shape[1])]
         return np.where(known, values, 0.0).astype(np.float32), Space(Values, tuple(names)), known
@@ -45,8 +49,39 @@ def encode_target(
     return coded, Space(Classes, classes), known
 
 
+def _plain(raw: np.ndarray) -> np.ndarray:
+    """Objects that are all numbers or None as floats; everything else as it is."""
+    if raw.dtype != object or not any(isinstance(value, float) for value in raw.flat):
+        return raw
+    if all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in raw.flat):
+        return raw.astype(float)
+    return raw
+
+
+def _numbers(raw: np.ndarray, names: Sequence[str] | None) -> np.ndarray:
+    """float64, None and "" as NaN.
+
+    Raises:
+        InputError: an entry is no number; names the row and the value.
+    """
+    if raw.dtype == object:
+        raw = np.array([np.nan if value == "" else value for value in raw.flat], dtype=object).reshape(raw.shape)
+    try:
+        return raw.astype(float)
+    except (TypeError, ValueError):
+        for row, value in np.ndenumerate(raw.astype(object)):
+            try:
+                float("nan" if value is None or value == "" else value)
+            except (TypeError, ValueError) as error:
+                raise InputError(
+                    f"the target {'' if names is None else list(names)} holds {value!r} in row {row[0]}, which is no "
+                    "number: choose another target column, or the task classification"
+                ) from error
+        raise
+
+
 def class_name(value: Any) -> str | None:
-    """The name of a class: 1, 1.0, True's number and "1" are the same; None, NaN and "" are no class."""
+    """The name of a class: 1, 1.0 and "1" are the same; None, NaN and "" are no class."""
     if value is None or value == "" or (isinstance(value, float) and np.isnan(value)):
         return None
     if isinstance(value, float) and value.is_integer():

@@ -168,7 +168,7 @@ def fit_teacher(
 
 
 def fit_labels(module: nn.Module, rows: Rows, row: np.ndarray, task: Task, training: Training) -> None:
-    """Trains a module on labels alone, through the same loop as a student; in folders of the user's it leaves nothing."""
+    """Trains a module on labels alone, through the same loop as a student, without its checkpoint and onlookers."""
     own = replace(rows.with_labels(row), train=np.asarray(row), validation=np.zeros(0, dtype=np.int64))
     fit(module, labels_only(task), own, replace(training, checkpoint=None, tensorboard=None, profile=None))
 

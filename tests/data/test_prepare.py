@@ -1,0 +1,145 @@
+"""The preparation of a table: fitted on training rows, saved as JSON, replayed anywhere."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tutelage.core import InputError
+from tutelage.data import TablePreparation, fit_table, preparation_from_json
+
+N = 200
+TRAIN = np.arange(0, N, 2)
+
+
+def columns(seed: int = 0) -> dict[str, np.ndarray]:
+    chance = np.random.default_rng(seed)
+    gaps = chance.normal(5.0, 2.0, N)
+    gaps[:10] = np.nan
+    words: Any = np.array(chance.choice(["red", "green", "blue"], N), dtype=object)
+    words[5] = None
+    return {
+        "whole": chance.integers(0, 50, N),
+        "gaps": gaps,
+        "colour": words,
+        "same": np.full(N, 0.1),
+        "word": np.array(["x"] * N, dtype=object),
+        "empty": np.full(N, np.nan),
+        "nothing": np.array([None] * N, dtype=object),
+        "id": np.array([f"c{i}" for i in range(N)], dtype=object),
+        "picture": np.zeros((N, 2, 2)),
+    }
+
+
+def test_each_column_becomes_what_it_should() -> None:
+    table = columns()
+    prepared = fit_table(table, TRAIN)
+    features = prepared.apply(table)["features"]
+    assert features.dtype == np.float32
+    assert features.shape == (N, prepared.width) == (N, 1 + 2 + 3)
+    train = features[TRAIN].astype(np.float64)
+    assert np.allclose(train[:, :2].mean(0), 0, atol=1e-5)
+    assert np.allclose(train[:, :2].std(0), 1, atol=1e-5)
+    filled = np.where(np.isnan(table["gaps"]), np.nanmedian(table["gaps"][TRAIN]), table["gaps"])
+    wanted = (filled - filled[TRAIN].mean()) / filled[TRAIN].std()
+    assert np.allclose(features[:, 1], wanted, atol=1e-5)
+    assert np.array_equal(features[:, 2], np.isnan(table["gaps"]))
+    assert [c.values for c in prepared.categories] == [("blue", "green", "red")]
+    assert features[5, 3:].tolist() == [0, 0, 0]
+    assert features[6, 3:].tolist() == [float(table["colour"][6] == c) for c in ("blue", "green", "red")]
+
+
+def test_what_cannot_help_is_left_out_with_the_reason() -> None:
+    prepared = fit_table(columns(), TRAIN)
+    assert dict(prepared.left_out) == {
+        "same": "is 0.1 in all training rows",
+        "word": "is 'x' in all training rows",
+        "empty": "is empty in all training rows",
+        "nothing": "is empty in all training rows",
+        "id": "is another text in every training row",
+        "picture": "has shape (2, 2) per row",
+    }
+    many = np.array([f"c{i // 2}" for i in range(400)], dtype=object)
+    left = fit_table({"many": many, "x": np.arange(400)}, np.arange(400)).left_out
+    assert dict(left) == {"many": "is text with 200 different values"}
+    with pytest.raises(InputError, match=r"no column can be used as a feature: \{'same': 'is 0.1"):
+        fit_table({"same": np.full(N, 0.1)}, TRAIN)
+
+
+def test_other_rows_change_nothing() -> None:
+    table = columns()
+    prepared = fit_table(table, TRAIN)
+    others = np.setdiff1d(np.arange(N), TRAIN)
+    for name in ("whole", "gaps"):
+        table[name][others] = 10_000
+    table["colour"][others] = "violet"
+    assert fit_table(table, TRAIN) == prepared
+
+
+def test_json_is_exact() -> None:
+    table = columns()
+    prepared = fit_table(table, TRAIN)
+    again = preparation_from_json(json.loads(json.dumps(prepared.to_json())))
+    assert again == prepared
+    assert np.array_equal(again.apply(table)["features"], prepared.apply(table)["features"])
+    images = preparation_from_json({"kind": "images", "size": 8, "output": "image"})
+    assert preparation_from_json(json.loads(json.dumps(images.to_json()))) == images
+
+
+def test_unseen_values_are_counted_and_count_as_none() -> None:
+    table = columns()
+    prepared = fit_table(table, TRAIN)
+    assert prepared.unseen(table) == {}
+    table["colour"][[1, 3, 4]] = "violet"
+    assert prepared.unseen(table) == {"colour": 3}
+    assert prepared.apply(table)["features"][3, 3:].sum() == 0
+
+
+def test_whole_numbers_as_words_do_not_depend_on_gaps_elsewhere() -> None:
+    words = np.array(["1", "2", "x"] * 20, dtype=object)
+    prepared = fit_table({"code": words}, np.arange(60))
+    whole, gaps = np.array([1, 2, 1]), np.array([1.0, 2.0, np.nan])
+    assert prepared.apply({"code": whole})["features"].tolist() == [[1, 0, 0], [0, 1, 0], [1, 0, 0]]
+    assert prepared.apply({"code": gaps})["features"].tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 0]]
+    assert prepared.unseen({"code": gaps}) == {}
+
+
+def test_text_where_numbers_were_is_named() -> None:
+    prepared = fit_table({"x": np.arange(9.0)}, np.arange(9))
+    with pytest.raises(InputError, match=r"column 'x', row 1: 'many' is no number"):
+        prepared.apply({"x": np.array(["1", "many"], dtype=object)})
+    assert prepared.apply({"x": np.array(["4", "", None], dtype=object)})["features"].tolist() == [[0.0]] * 3
+    with pytest.raises(InputError, match=r"columns \['x'\] are missing; the student was trained on \['x'\]"):
+        prepared.apply({"y": np.arange(3)})
+
+
+def test_values_far_off_stay_finite() -> None:
+    prepared = fit_table({"x": np.arange(9.0), "flag": np.arange(9) % 2 == 0}, np.arange(9))
+    features = prepared.apply({"x": np.array([np.inf, -np.inf, 1e30]), "flag": np.array([True, False, True])})
+    assert np.isfinite(features["features"]).all()
+
+
+def test_drift_is_small_on_alike_rows_and_large_on_others() -> None:
+    prepared = fit_table({k: v for k, v in columns().items() if k in ("whole", "gaps", "colour")}, np.arange(N))
+    alike = prepared.drift(columns(seed=1))
+    assert max(alike.values()) < 0.25
+    moved = columns(seed=1)
+    moved["whole"] = moved["whole"] + 40
+    moved["colour"][:] = "violet"
+    shifts = prepared.drift(moved)
+    assert shifts["whole"] > 1
+    assert shifts["colour"] > 1
+    assert shifts["gaps"] == alike["gaps"]
+
+
+def test_drift_of_equal_shares_is_the_published_formula() -> None:
+    values = np.arange(1000.0)
+    prepared = fit_table({"x": values}, np.arange(1000))
+    now = np.where(np.arange(1000) < 500, 50.0, values)
+    shares = np.bincount(np.searchsorted(prepared.numbers[0].edges, now, side="right"), minlength=10) / 1000
+    wanted = sum((b - a) * np.log(max(b, 1e-4) / a) for a, b in zip(prepared.numbers[0].shares, shares, strict=True))
+    assert prepared.drift({"x": now})["x"] == pytest.approx(wanted, rel=0.01)
+    assert isinstance(prepared, TablePreparation)
