@@ -3,6 +3,7 @@
 from .align import aligned
 from .estimator import EstimatorTeacher
 from .exported import ExportedTeacher
+from .keep import load_saved, save_teacher
 from .load import load_teacher
 from .module import ModuleTeacher
 from .onnx import OnnxTeacher
@@ -21,7 +22,9 @@ __all__ = [
     "StoredTeacher",
     "aligned",
     "load_estimator",
+    "load_saved",
     "load_teacher",
+    "save_teacher",
     "stored",
     "thread_budget",
 ]

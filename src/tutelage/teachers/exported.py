@@ -154,15 +154,24 @@ class ExportedTeacher:
 
     def _loaded(self) -> Any:
         if self._program is None:
-            if not self.allow_pickle:
-                _refuse_code(self.path)
-            try:
-                with _tensors_only(not self.allow_pickle):
-                    self._program = torch.export.load(self.path)
-                self._call = self._program.module()
-            except Exception as error:
-                raise InputError(f"{self.path} cannot be loaded as a file of torch.export: {error}") from error
+            self._program = open_program(self.path, allow_pickle=self.allow_pickle)
+            self._call = self._program.module()
         return self._program
+
+
+def open_program(path: Path, *, allow_pickle: bool = False) -> Any:
+    """The `torch.export.ExportedProgram` in a file.
+
+    Raises:
+        InputError: the file is damaged, or would run code that it brings along and `allow_pickle` was not said.
+    """
+    if not allow_pickle:
+        _refuse_code(path)
+    try:
+        with _tensors_only(not allow_pickle):
+            return torch.export.load(path)
+    except Exception as error:
+        raise InputError(f"{path} cannot be loaded as a file of torch.export: {error}") from error
 
 
 def _inputs(program: Any) -> list[torch.Tensor]:

@@ -20,6 +20,9 @@ from .rule import RuleTeacher
 from .saved import load_estimator
 from .stored import stored
 
+LOADED = "tutelage_rule_"
+"""How the names of modules begin that `load_function` reads from files."""
+
 KINDS = (
     ".skops, .joblib, .pkl (estimators), .txt (LightGBM), .onnx, .pt2 (torch.export), "
     ".parquet, .csv, .npz (stored predictions), file.py:function (a rule)"
@@ -126,7 +129,7 @@ def load_function(spec: str) -> Callable[..., Any]:
     path = Path(file)
     if not path.is_file():
         raise InputError(f"{file} is no file: a rule is given as file.py:function")
-    module_name = f"tutelage_rule_{path.stem}"
+    module_name = f"{LOADED}{path.stem}"
     found = importlib.util.spec_from_file_location(module_name, path)
     assert found is not None
     assert found.loader is not None

@@ -29,6 +29,8 @@ ORDINARY = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.neighbors._ball_tree.BallTree",
     "sklearn.neighbors._kd_tree.KDTree",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     "sklearn.tree._tree.Tree",
     "lightgbm.basic.Booster",
     "lightgbm.sklearn.LGBMClassifier",
@@ -37,7 +39,7 @@ ORDINARY = (
     "xgboost.sklearn.XGBClassifier",
     "xgboost.sklearn.XGBRegressor",
 )
-"""Parts of ordinary forests, boosted trees and neighbours that skops does not trust by itself.
+"""Parts of ordinary forests, boosted trees, nets and neighbours that skops does not trust by itself.
 
 They are rebuilt from arrays and model text, not from code of the file's. A crafted file could still make the library
 that reads it crash, so files from strangers are better opened in a process of their own.

@@ -5,6 +5,7 @@ from .distillation import Distillation
 from .ensemble import Ensemble
 from .objective import Loss, Objective, Part, add_counts
 from .planner import Plan
+from .saved import load_ensemble, save_ensemble
 from .sources import Live, Memory
 
 __all__ = [
@@ -23,4 +24,6 @@ __all__ = [
     "Temperature",
     "add_counts",
     "calibrate",
+    "load_ensemble",
+    "save_ensemble",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -93,6 +94,12 @@ class Ensemble:
             "fusion": digest(repr(self.fusion)),
             "calibration": digest(*[repr(c.to_json()) for c in self.calibrations]),
         }
+
+    def save(self, folder: str | Path, columns: Columns, *, extra: Mapping[type, Any] | None = None) -> None:
+        """Writes members, fusion and calibrations into a folder, for `load_ensemble`; see `save_ensemble`."""
+        from .saved import save_ensemble
+
+        save_ensemble(self, folder, columns, extra=extra)
 
     def answer(self, columns: Columns) -> Any:
         """The fused answer."""
