@@ -17,6 +17,7 @@ import torch
 from ..core import Batch, Columns, InputError, require
 from ..train import Run
 from ..train.evaluate import Cost, cost
+from ..train.settings import one_thread
 
 Format = Literal["onnx", "pt2"]
 
@@ -76,6 +77,18 @@ def export_run(
     if not len(next(iter(inputs.values()))):
         raise InputError("there is no row to check the exported student on")
     folder.mkdir(parents=True, exist_ok=True)
+    with one_thread():
+        return _forms(run, inputs, folder, to, int8, measure)
+
+
+def _forms(
+    run: Run,
+    inputs: dict[str, torch.Tensor],
+    folder: Path,
+    to: Format,
+    int8: bool,
+    measure: Callable[[Any], dict[str, float]] | None,
+) -> list[Exported]:
     truth = _ask_torch(run, inputs)
     found = [_compared(run, "torch", run.folder / "student.pt2", _torch_asker(run), inputs, truth, measure)]
     if to == "pt2":

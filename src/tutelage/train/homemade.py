@@ -61,7 +61,7 @@ def _wide_mlp(rows: Rows) -> Callable[[], nn.Module]:
 def _wide_conv(rows: Rows) -> Callable[[], nn.Module]:
     shape = rows.columns[rows.inputs[0]].shape[1:]
     channels = 1 if len(shape) == 2 else min(shape[0], shape[-1])
-    return lambda: ConvNet(channels, len(rows.space.names), (32, 64, 128), scale=_scale(rows))
+    return lambda: ConvNet(channels, len(rows.space.names), (32, 64, 96), scale=_scale(rows))
 
 
 def _forest(kind: str) -> Any:

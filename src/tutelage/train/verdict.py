@@ -62,7 +62,8 @@ def _cost(by_name: Mapping[str, Contender], trials: Sequence[Trial]) -> str:
     if ensemble is None:
         return f"{size} {speed}."
     ratio = ensemble.cost["p50_ms"] / max(student.cost["p50_ms"], 1e-9)
-    group = "the teacher" if len(trials[0].teachers) == 1 else f"all {len(trials[0].teachers)} teachers"
+    count = len(trials[0].teachers)
+    group = {1: "the teacher", 2: "both teachers"}.get(count, f"all {count} teachers")
     faster = f"{ratio:.0f} times faster" if ratio >= 1.5 else f"{ratio:.1f} times as fast"
     return f"{size} {speed}, {faster} than asking {group}."
 
