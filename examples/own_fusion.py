@@ -1,7 +1,7 @@
 """Your own way of combining teachers: a small pure function. Nothing is inherited, nothing registered."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import torch
 from sklearn.base import clone
@@ -20,11 +20,12 @@ from tutelage.testing import check_fusion
 class Margin:
     """Trust by the gap between a teacher's best and second-best class."""
 
-    name: ClassVar[str] = "margin"
-    gives: ClassVar[Literal["weights", "target"]] = "weights"
-    needs: ClassVar[frozenset[str]] = frozenset()
-    invariants: ClassVar[frozenset[str]] = INVARIANTS
-    source: ClassVar[str] = "you2017"
+    name = "margin"
+    gives = "weights"
+    needs = frozenset[str]()
+    invariants = INVARIANTS
+    source = "you2017"
+
     floor: float = 0.05
 
     def __call__(self, signals: Any, context: Context) -> Weights:

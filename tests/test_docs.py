@@ -1,0 +1,185 @@
+"""The documentation: it builds without a network, shows every public name, and says what the code says."""
+
+from __future__ import annotations
+
+import html
+import importlib
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from outside import REPO
+from tutelage import fusion
+from tutelage.report.citations import CATALOGUE, bibtex
+from tutelage.teaching import terms
+from tutelage.testing.fusion_cases import cases
+from tutelage.testing.fusion_invariants import run
+
+DOCS = REPO / "docs"
+PACKAGES = (
+    "tutelage",
+    "tutelage.core",
+    "tutelage.data",
+    "tutelage.fusion",
+    "tutelage.nets",
+    "tutelage.report",
+    "tutelage.store",
+    "tutelage.tasks",
+    "tutelage.teachers",
+    "tutelage.teaching",
+    "tutelage.teaching.terms",
+    "tutelage.testing",
+    "tutelage.train",
+)
+KINDS = ("classes", "labels", "values")
+
+
+def cells(page: str, heading: str) -> dict[str, list[str]]:
+    """Rows of the first table below a heading, by their first cell."""
+    text = (DOCS / page).read_text(encoding="utf-8").split(f"## {heading}", 1)[1]
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    stop = next((i for i, line in enumerate(text.splitlines()) if line.startswith("## ")), None)
+    kept = [line for line in (text.splitlines()[:stop] if stop else lines) if line.startswith("|")][2:]
+    rows = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in kept]
+    return {row[0].strip("`"): row[1:] for row in rows}
+
+
+def fusions() -> dict[str, Any]:
+    found = {name: getattr(fusion, name) for name in fusion.__all__}
+    return {name: one for name, one in found.items() if hasattr(one, "invariants")}
+
+
+def test_the_table_of_fusions_says_what_the_code_says() -> None:
+    table = cells("fusions.md", "All of them")
+    assert set(table) == set(fusions())
+    for name, (said_name, gives, needs, fitted, answers, invariants, source) in table.items():
+        made = fusions()[name](weights=(1.0, 2.0, 3.0, 4.0, 5.0)) if name == "Weighted" else fusions()[name]()
+        value = fusions()[name](reward="inv_mse") if name.endswith("Performance") else made
+        fused = [
+            kind
+            for kind in KINDS
+            if run(value if kind == "values" else made, cases(kind, torch.float64)[0]) is not None
+        ]
+        assert said_name == f"`{made.name}`"
+        assert gives == made.gives
+        assert words(needs) == set(made.needs), name
+        assert (fitted == "yes") == hasattr(made, "fit"), name
+        assert words(answers) == set(fused), name
+        assert words(invariants) == set(made.invariants), name
+        assert source == made.source, name
+    assert set(cells("fusions.md", "How each one works")) == set(table)
+
+
+def test_the_table_of_terms_says_what_the_code_says() -> None:
+    table = cells("objectives.md", "All terms")
+    assert set(table) == set(terms.__all__)
+    for name, (said_name, answers, _, linear, needs, closed, source) in table.items():
+        made = getattr(terms, name)()
+        assert said_name == f"`{made.name}`"
+        assert answers == made.answers, name
+        assert (linear == "yes") == made.linear, name
+        assert words(needs) == set(made.needs), name
+        assert (closed == "yes") == made.closed, name
+        assert source == made.source, name
+
+
+def words(cell: str) -> set[str]:
+    return {word.strip() for word in cell.split(",") if word.strip()}
+
+
+def test_the_page_of_papers_is_the_catalogue() -> None:
+    page = (DOCS / "papers.md").read_text(encoding="utf-8")
+    lost = [key for key in CATALOGUE if bibtex([key]) not in page]
+    assert not lost, f"python tools/papers_page.py writes the page again; it lacks {lost}"
+
+
+def test_the_site_names_nothing_that_is_fetched() -> None:
+    for page in DOCS.rglob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        assert not re.search(r"!\[[^\]]*\]\(https?:|<(?:script|img|link)[^>]+https?:", text), page
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_public_name_has_a_docstring(package: str) -> None:
+    griffe = pytest.importorskip("griffe")
+    found = griffe.load(package, search_paths=[str(REPO / "src")], resolve_aliases=True)
+    bare = [
+        name
+        for name in importlib.import_module(package).__all__
+        if name != "__version__" and found[name].docstring is None
+    ]
+    assert not bare, f"without a docstring in {package}: {bare}"
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)],
+        cwd=REPO,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.mark.slow
+def test_every_public_name_is_on_the_site(site: Path) -> None:
+    anchors = {
+        html.unescape(anchor)
+        for page in site.joinpath("api").rglob("*.html")
+        for anchor in re.findall(r'id="(tutelage[^"]*)"', page.read_text(encoding="utf-8"))
+    }
+    top = (site / "api" / "index.html").read_text(encoding="utf-8")
+    lost: list[str] = []
+    for package in PACKAGES[1:]:
+        names = [f"{package}.{name}" for name in importlib.import_module(package).__all__]
+        own = [f"{name}.{name.rpartition('.')[2]}" for name in names]  # a function beside a module of its name
+        lost += [name for name, deep in zip(names, own, strict=True) if not {name, deep} & anchors]
+    lost += [f"tl.{name}" for name in importlib.import_module("tutelage").__all__ if f"tl.{name}" not in top]
+    assert not lost, f"not on the site: {lost}"
+
+
+@pytest.mark.slow
+def test_the_site_fetches_nothing(site: Path) -> None:
+    """No font, script, picture or style sheet comes from elsewhere."""
+    pattern = re.compile(r'<(?:script|img|iframe)[^>]+src="(https?:[^"]+)|<link[^>]+href="(https?:[^"]+)"')
+    found = {
+        (page.relative_to(site).as_posix(), match[1] or match[2])
+        for page in site.rglob("*.html")
+        for match in pattern.finditer(page.read_text(encoding="utf-8"))
+    }
+    assert not found
+    for sheet in site.rglob("*.css"):
+        assert not re.search(r"url\(['\"]?https?:", sheet.read_text(encoding="utf-8")), sheet
+
+
+@pytest.mark.slow
+def test_the_notebook_runs(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute"),
+            *("--output-dir", str(tmp_path), str(DOCS / "notebooks" / "first-steps.ipynb")),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    cells = json.loads((tmp_path / "first-steps.ipynb").read_text(encoding="utf-8"))["cells"]
+    shown = [cell["outputs"] for cell in cells if cell["cell_type"] == "code"]
+    report = next(outputs for outputs, cell in zip(shown, _code(cells), strict=True) if "tl.distill(" in cell)
+    assert len(report) == 1, "the report shows itself once"
+    assert "<table" in "".join(report[0]["data"]["text/html"])
+
+
+def _code(cells: list[dict[str, Any]]) -> list[str]:
+    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
