@@ -1,4 +1,4 @@
-"""Tables from files: CSV, TSV, Parquet, JSON lines."""
+"""Tables from files (CSV, TSV, Parquet, JSON lines) and from data frames."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import narwhals
 import numpy as np
 
 from ..core import InputError, require
@@ -76,39 +77,68 @@ def read_columns(path: Path | str) -> dict[str, np.ndarray]:
     return {name: _column(frame[name], path, polars) for name in frame.columns}
 
 
+def frame_columns(frame: Any) -> dict[str, np.ndarray]:
+    """The columns of a data frame (polars, pandas, pyarrow, ... whatever Narwhals knows), as `read_columns` gives them.
+
+    Raises:
+        InputError: it is no data frame, or holds no rows.
+    """
+    try:
+        table = narwhals.from_native(frame, eager_only=True)
+    except TypeError as error:
+        raise InputError(f"a table is a file or a data frame, got {type(frame).__name__}") from error
+    if not len(table):
+        raise InputError("the data frame holds no rows")
+    found: dict[str, np.ndarray] = {}
+    for name in table.columns:
+        series = table[name]
+        if series.dtype == narwhals.Boolean:
+            series = series.cast(narwhals.Int64)
+        if series.dtype.is_numeric():
+            found[name] = np.asarray(
+                series.cast(narwhals.Float64).to_numpy() if series.is_null().any() else series.to_numpy()
+            )
+        else:
+            words = [None if value is None or value != value else str(value) for value in series.to_list()]
+            found[name] = np.array(words, dtype=object)
+    return found
+
+
 def read_table(
-    path: Path | str,
+    data: Path | str | Any,
     target: str | Sequence[str],
     *,
     task: str | None = None,
-    test: Path | str | None = None,
+    test: Path | str | Any = None,
     ignore: Sequence[str] = (),
     seed: int = 0,
 ) -> Table:
-    """Rows of a file: target encoded, rows split, features prepared from training rows.
+    """Rows of a file or a data frame: target encoded, rows split, features prepared from training rows.
 
     Args:
-        path: the file.
+        data: the file, or a data frame.
         target: name of the target column, or several names (of 0/1 columns: labels; of numbers: values).
         task: `classification`, `multilabel` or `regression`, where it cannot be told from the target.
-        test: another file that holds the test rows.
+        test: another file or data frame that holds the test rows.
         ignore: columns that nobody may read (identifiers, the future).
         seed: of the split.
 
     Raises:
         InputError: the target is not a column, or has a single value.
     """
-    columns = read_columns(path)
+    columns = _columns_of(data)
     targets = [target] if isinstance(target, str) else list(target)
     for name in targets:
         if name not in columns:
-            raise InputError(f"{path} has no column {name!r}; there are {list(columns)}: name the target with --target")
+            raise InputError(
+                f"{_called(data)} has no column {name!r}; there are {list(columns)}: name the target with --target"
+            )
     held: dict[str, np.ndarray] = {}
     if test is not None:
-        held = read_columns(test)
+        held = _columns_of(test)
         lost = sorted(set(columns) - set(held))
         if lost:
-            raise InputError(f"{test} lacks columns {lost} of {path}")
+            raise InputError(f"{_called(test)} lacks columns {lost} of {_called(data)}")
         columns = {name: np.concatenate([column, _like(name, column, held[name])]) for name, column in columns.items()}
     raw = columns[targets[0]] if len(targets) == 1 else np.stack([columns[name] for name in targets], axis=1)
     coded, space, known = encode_target(raw, None if len(targets) == 1 else targets, space_for(raw, targets, task))
@@ -138,6 +168,14 @@ def read_table(
         known,
     )
     return Table(rows, preparation, remarks)
+
+
+def _called(data: Any) -> str:
+    return str(data) if isinstance(data, str | Path) else "the data frame"
+
+
+def _columns_of(data: Any) -> dict[str, np.ndarray]:
+    return read_columns(data) if isinstance(data, str | Path) else frame_columns(data)
 
 
 def _like(name: str, column: np.ndarray, held: np.ndarray) -> np.ndarray:
