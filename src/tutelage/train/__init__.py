@@ -1,5 +1,6 @@
 """Training, evaluation, and the main job."""
 
+from .ensembles import open_ensemble
 from .evaluate import Cost, Performance, task_of
 from .finish import Finish
 from .fit import Epoch, Fitted, fit
@@ -34,6 +35,7 @@ __all__ = [
     "generate_distillation_targets",
     "generate_predictions",
     "load",
+    "open_ensemble",
     "optimize_model",
     "task_of",
     "train_models",
