@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -73,13 +74,17 @@ class Contest:
     run: Path | str | None = None
     trials: list[Trial] = field(default_factory=list[Trial])
     stages: list[str] = field(default_factory=list[str])
+    place: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        if not self.seeds or len(set(self.seeds)) != len(self.seeds):
+            raise InputError(f"distill needs different seeds, got {list(self.seeds)}")
+        self.place = Path(tempfile.mkdtemp(prefix="tutelage-")) if self.run is None else Path(self.run) / "store"
 
     def start(self, seed: int) -> Trial:
         """Rows and teachers of one seed, checked and aligned to the task's names."""
         self.tell(f"seed {seed}: teachers", 0, 1)
         rows = self.rows if isinstance(self.rows, Rows) else self.rows(seed)
-        if not self.seeds or len(set(self.seeds)) != len(self.seeds):
-            raise InputError(f"distill needs different seeds, got {list(self.seeds)}")
         if not len(rows.test):
             raise InputError("there are no test rows, so nothing could be shown: give test=, or let rows_of split")
         found = self.teachers(seed, rows) if callable(self.teachers) else self.teachers
@@ -88,9 +93,8 @@ class Contest:
         if not names or len(set(names)) != len(names):
             raise InputError(f"distill needs at least one teacher, all under different names; got {names}")
         folder = None if self.run is None else Path(self.run)
-        place = Path(tempfile.mkdtemp(prefix="tutelage-")) if folder is None else folder / "store"
-        if callable(self.teachers):
-            place = place / f"seed-{seed}"
+        alike = isinstance(self.rows, Rows) and not callable(self.teachers)
+        place = self.place if alike else self.place / f"seed-{seed}"
         task = task_of(rows)
         trial = Trial(
             seed,
@@ -122,6 +126,8 @@ class Contest:
         """The evidence; with a run folder, everything is written there."""
         with one_thread():
             report = summarise(self)
-        if self.run is not None:
+        if self.run is None:
+            shutil.rmtree(self.place)
+        else:
             keep(self, report, Path(self.run))
         return report

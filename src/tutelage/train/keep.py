@@ -16,6 +16,7 @@ from ..core import Batch, InputError, MissingExtraError
 from ..report import Report
 from ..store.fingerprint import digest
 from ..tasks import task_to_json
+from .ensembles import keep_ensemble
 from .run import FORMAT, read_record, write_record
 from .trial import CHOSEN
 
@@ -36,16 +37,19 @@ def keep(contest: Contest, report: Report, folder: Path) -> None:
     assert chosen.target is not None
     student = chosen.fitted.student.cpu().eval()
     example = first.rows.batch(first.rows.train[:2])
-    remarks = export(student, example, folder / "student.pt2")
     save_file({k: v.contiguous() for k, v in student.state_dict().items()}, folder / "student.safetensors")
     _save_check(first.rows, folder / "check.npz")
     report.save_json(folder / "report.json")
     (folder / "README.md").write_text(report.card())
     (folder / "citations.bib").write_text(report.citations())
+    remarks: list[str] = []
     try:
         report.save(folder / "report.html")
     except MissingExtraError as error:
-        remarks = [*remarks, str(error)]
+        remarks = [str(error)]
+    export(student, example, folder / "student.pt2")
+    if first.ensemble is not None:
+        remarks = [*remarks, *keep_ensemble(first.ensemble, first.rows, folder)]
     record = read_record(folder) or {"format": FORMAT, "recipe": None}
     preparation = first.rows.preparation
     record |= {
@@ -74,7 +78,7 @@ def keep(contest: Contest, report: Report, folder: Path) -> None:
     write_record(folder, record)
 
 
-def export(student: nn.Module, example: Batch, path: Path) -> list[str]:
+def export(student: nn.Module, example: Batch, path: Path) -> None:
     """The student as a torch.export program with any number of rows.
 
     Raises:
@@ -91,16 +95,15 @@ def export(student: nn.Module, example: Batch, path: Path) -> list[str]:
         os.replace(fresh, path)
     except Exception as error:
         raise InputError(
-            f"the student ({type(student).__name__}) cannot be exported by torch.export, so it could not be "
-            f"shipped: {error}"
+            f"the student ({type(student).__name__}) cannot be exported by torch.export, so it cannot be shipped; its "
+            f"parameters and the report lie in {path.parent}: {error}"
         ) from error
-    return []
 
 
 def _save_check(rows: Any, path: Path) -> None:
     row = rows.test.open("rows to check exported files on")[:CHECKED]
     reads = rows.inputs if rows.preparation is None else rows.preparation.reads
-    columns = {name: rows.columns[name][row] for name in reads}
+    columns = {f"column/{name}": rows.columns[name][row] for name in reads}
     plain = {
         name: np.array(["" if value is None else str(value) for value in column.tolist()])
         if column.dtype == object

@@ -5,6 +5,7 @@ student.pt2          the student as a torch.export program; no code of ours or y
 student.safetensors  its parameters
 report.json          the record; report.html the page; README.md the model card; citations.bib
 store/               signals of the teachers
+ensemble/            the fused teachers as one teacher, where all of them can be saved
 check.npz            some raw test rows, for checking exported files
 checkpoints/         one per student, for resuming
 """
@@ -29,9 +30,10 @@ from ..data import preparation_from_json
 from ..report import Report
 from ..store.fingerprint import digest, of_file
 from ..tasks import task_from_json
+from ..teachers.exported import open_program
 
 if TYPE_CHECKING:
-    pass
+    from ..teaching import Ensemble
 
 FORMAT = 1
 
@@ -96,9 +98,22 @@ class Run:
         """
         path = self.folder / "student.pt2"
         try:
-            return torch.export.load(path).module()
+            return open_program(path).module()
         except Exception as error:
             raise StoreError(f"{path} cannot be loaded ({error}): the run is damaged or was not finished") from error
+
+    @cached_property
+    def ensemble(self) -> Ensemble:
+        """The teachers and their fusion as one teacher, as the report measured it (under the first seed).
+
+        Raises:
+            InputError: it was not kept, says why; or members run code of their own: `open_ensemble(run,
+                allow_pickle=True)` of `tutelage.train` then loads it.
+            StoreError: its files are missing or damaged.
+        """
+        from .ensembles import open_ensemble
+
+        return open_ensemble(self)
 
     @cached_property
     def report(self) -> Report:
@@ -117,7 +132,8 @@ class Run:
         """Some raw test rows with their targets, and which targets are known."""
         with np.load(self.folder / "check.npz") as arrays:
             found = {name: arrays[name] for name in arrays.files}
-        return found, torch.from_numpy(found.pop("/target")), torch.from_numpy(found.pop("/known"))
+        target, known = torch.from_numpy(found.pop("/target")), torch.from_numpy(found.pop("/known"))
+        return {name.removeprefix("column/"): column for name, column in found.items()}, target, known
 
     def prepared(self, columns: Columns) -> dict[str, np.ndarray]:
         """The student's columns from raw ones."""
@@ -181,8 +197,10 @@ def read_record(folder: Path) -> dict[str, Any] | None:
         return None
     try:
         record: dict[str, Any] = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
+    except ValueError as error:
         raise StoreError(f"{path} is damaged ({error})") from error
+    if not isinstance(record, dict):
+        raise StoreError(f"{path} is damaged (it holds no record)")
     if record.get("format") != FORMAT:
         raise StoreError(f"{path} has format {record.get('format')}, this tutelage reads {FORMAT}")
     return record

@@ -64,8 +64,8 @@ def _cost(by_name: Mapping[str, Contender], trials: Sequence[Trial]) -> str:
     ratio = ensemble.cost["p50_ms"] / max(student.cost["p50_ms"], 1e-9)
     count = len(trials[0].teachers)
     group = {1: "the teacher", 2: "both teachers"}.get(count, f"all {count} teachers")
-    faster = f"{ratio:.0f} times faster" if ratio >= 1.5 else f"{ratio:.1f} times as fast"
-    return f"{size} {speed}, {faster} than asking {group}."
+    faster = f"{ratio:.0f} times faster than" if ratio >= 1.5 else f"{ratio:.1f} times as fast as"
+    return f"{size} {speed}, {faster} asking {group}."
 
 
 def _level(report: Report, contender: Contender) -> tuple[float, str]:
