@@ -21,7 +21,8 @@ from ..data.images import classes_of, image_files
 from ..data.prepare import TablePreparation
 from ..data.target import encode_target
 from ..report import bootstrap, interval
-from ..train import Run, load
+from ..train import Run, load, open_ensemble
+from ..train.ensembles import columns_for
 from ..train.run import decoded
 from ..train.settings import one_thread
 from . import show
@@ -38,11 +39,17 @@ class PredictOptions:
         run: folder of the run.
         data: table with the columns that the run read, image file, or folder of images.
         out: .csv to write to; the standard output unless given.
+        ensemble: ask the fused teachers of the run instead of its student.
+        allow_pickle: run the rules and other code that the ensemble brings along.
+        trust: a type that a member of the ensemble may hold, when a message asks for it.
     """
 
     run: tyro.conf.Positional[Path]
     data: tyro.conf.Positional[Path]
     out: Path | None = None
+    ensemble: bool = False
+    allow_pickle: bool = False
+    trust: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,7 @@ def predict_command(arguments: list[str]) -> None:
     run = load(options.run)
     columns, _ = columns_of(run, options.data)
     _warn_unseen(run, columns)
-    answer = run.answer(columns)
+    answer = _fused(run, columns, options) if options.ensemble else run.answer(columns)
     header, lines = _lines(run, answer, columns)
     if options.out is None:
         _write(sys.stdout, header, lines)
@@ -74,6 +81,12 @@ def predict_command(arguments: list[str]) -> None:
     with open(options.out, "w", newline="") as file:
         _write(file, header, lines)
     show.said(f"{len(lines)} rows written to {options.out}")
+
+
+def _fused(run: Run, columns: Mapping[str, np.ndarray], options: PredictOptions) -> Any:
+    """What the run's ensemble answers."""
+    ensemble = open_ensemble(run, allow_pickle=options.allow_pickle, trusted=options.trust)
+    return ensemble.answer(columns_for(ensemble, run, columns))
 
 
 def evaluate_command(arguments: list[str]) -> None:
@@ -183,6 +196,8 @@ def _lines(run: Run, answer: Any, columns: Mapping[str, np.ndarray]) -> tuple[li
     key = ["path"] if "path" in columns and "path" in run.reads else ["row"]
     first = columns["path"].tolist() if key == ["path"] else range(len(said))
     shown = [";".join(map(str, value)) if isinstance(value, list) else value for value in said]
+    known = answer.valid.reshape(len(said), -1).any(1).tolist()
+    shown = [value if answered else "" for value, answered in zip(shown, known, strict=True)]
     lines = [[k, v, *(f"{p:.6f}" for p in ps)] for k, v, ps in zip(first, shown, extra, strict=True)]
     return [*key, "prediction", *head], lines
 
