@@ -17,7 +17,7 @@ from ..tasks import task_for
 from ..teachers import aligned, thread_budget
 from ..teaching import AsIs
 from ..teaching.sources import ask_one
-from .settings import Training, one_thread, threads_for
+from .settings import one_thread
 
 
 def task_of(rows: Rows) -> Task:
@@ -102,25 +102,26 @@ def cost(one: Callable[[], object], many: Callable[[], object], rows: int, secon
 
 
 def student_cost(student: nn.Module, rows: Rows, row: np.ndarray, device: torch.device | str = "cpu") -> Cost:
-    """Cost of a student; single rows and batches of up to 1024 rows."""
+    """Cost of a student on one thread; single rows and batches of up to 1024 rows."""
     was = student.training
     student.eval()
     single = list(rows.batch(row[:1]).to(device).inputs.values())
     group = list(rows.batch(row[:1024]).to(device).inputs.values())
-    with torch.inference_mode(), thread_budget(threads_for(student, Training())):
+    with torch.inference_mode(), thread_budget(1):
         found = cost(lambda: student(*single), lambda: student(*group), min(len(row), 1024))
     student.train(was)
     return found
 
 
 def teacher_cost(teacher: Teacher, rows: Rows, row: np.ndarray) -> Cost:
-    """Cost of a teacher, its own transform included."""
+    """Cost of a teacher on one thread, like a student's; its own transform included."""
     size = min(len(row), 1024)
-    return cost(
-        lambda: ask_one(teacher, rows.columns, row[:1]),
-        lambda: ask_one(teacher, rows.columns, row[:size]),
-        size,
-    )
+    with thread_budget(1):
+        return cost(
+            lambda: ask_one(teacher, rows.columns, row[:1]),
+            lambda: ask_one(teacher, rows.columns, row[:size]),
+            size,
+        )
 
 
 @dataclass(frozen=True)

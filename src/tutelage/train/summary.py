@@ -195,10 +195,7 @@ def _notes(trials: Sequence[Trial]) -> tuple[str, ...]:
             f"{unlabelled} of {len(first.rows.train)} training rows are unlabelled; labels act on the others only."
         )
     notes.append("All quality figures are of the last epoch; 'best epoch' was picked on validation rows.")
-    notes.append(
-        f"Latency and throughput are of this machine ({platform.machine()}, {torch.get_num_threads()} threads for "
-        "teachers, one for students)."
-    )
+    notes.append(f"Latency and throughput are of this machine ({platform.machine()}), on one thread.")
     return tuple(notes)
 
 
