@@ -1,7 +1,4 @@
-"""The roles of the house: who answers, who is trusted, how answers are mixed, what is matched.
-
-A role is a Protocol: any object with these members plays it; nothing has to be registered.
-"""
+"""The roles of the house, as Protocols: any object with these members plays a role; nothing has to be registered."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ from .signals import Signals
 from .spaces import Answer, Space
 
 Columns = Mapping[str, np.ndarray]
-"""Raw columns of some rows, name to array with leading row axis, as a teacher reads them."""
+"""Raw columns of some rows, name to array with leading row axis."""
 
 
 @runtime_checkable
@@ -72,24 +69,27 @@ class KnowsRows(Protocol):
 
 @runtime_checkable
 class SignalSource(Protocol):
-    """Where signals come from: a store on disk, live teachers, or memory."""
+    """Where signals come from: a store on disk, live teachers, or memory.
+
+    `keys` has one entry per teacher, changing with its answers, or is None where the source cannot tell; `folder` is
+    where what is computed from the signals may be kept, None for nowhere.
+    """
 
     @property
     def names(self) -> tuple[str, ...]: ...
     @property
     def live(self) -> bool: ...
     @property
-    def keys(self) -> tuple[str, ...] | None:
-        """One key per teacher that changes with its answers; None where the source cannot tell."""
-        ...
-
+    def keys(self) -> tuple[str, ...] | None: ...
     @property
-    def folder(self) -> Path | None:
-        """Where what is computed from the signals may be kept; None for nowhere."""
-        ...
+    def folder(self) -> Path | None: ...
 
     def gather(self, row: Tensor, view: Tensor) -> Signals:
         """The signals about these rows, on the CPU, uncalibrated."""
+        ...
+
+    def only(self, name: str) -> SignalSource:
+        """The same source of one teacher alone."""
         ...
 
 

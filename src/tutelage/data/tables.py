@@ -154,19 +154,8 @@ def read_table(
     preparation = fit_table(features, train)
     columns = {n: c for n, c in columns.items() if n not in ignore} | preparation.apply(features)
     remarks = tuple(f"column {name!r} is left out: it {why}" for name, why in preparation.left_out.items())
-    rows = Rows(
-        columns,
-        (preparation.output,),
-        coded,
-        space,
-        known,
-        train,
-        validation,
-        Sealed(test_rows),
-        None,
-        preparation,
-        known,
-    )
+    inputs, test_split = (preparation.output,), Sealed(test_rows)
+    rows = Rows(columns, inputs, coded, space, known, train, validation, test_split, None, preparation, known)
     return Table(rows, preparation, remarks)
 
 

@@ -205,6 +205,10 @@ class StoredSignals:
         """One key per teacher, different as soon as the teacher, its data or its stored answers are."""
         return tuple(reader.key for reader in self.readers)
 
+    def only(self, name: str) -> StoredSignals:
+        """The signals of one teacher."""
+        return StoredSignals((self.readers[self.names.index(name)],))
+
     @property
     def folder(self) -> Path:
         """Where statistics computed from these signals are kept."""

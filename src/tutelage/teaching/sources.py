@@ -39,6 +39,10 @@ class Memory:
             raise InputError(f"rows {int(row.min())}..{int(row.max())} asked of signals about {len(self.signals)} rows")
         return self.signals.take(row)
 
+    def only(self, name: str) -> Memory:
+        """The signals of one teacher."""
+        return Memory(self.signals.only(self.names.index(name)))
+
 
 @dataclass(frozen=True)
 class Nobody:
@@ -56,6 +60,10 @@ class Nobody:
             InputError: always.
         """
         raise InputError("there are no teachers to ask: give teachers, or an objective without terms and soft=0")
+
+    def only(self, name: str) -> Nobody:
+        """Nobody."""
+        return self
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,10 @@ class Live:
     def gather(self, row: Tensor, view: Tensor) -> Signals:
         """The teachers' answers about these rows."""
         return ask(self.teachers, self.columns, row.cpu().numpy())
+
+    def only(self, name: str) -> Live:
+        """One teacher alone."""
+        return Live((self.teachers[self.names.index(name)],), self.columns)
 
 
 def ask_one(teacher: Teacher, columns: Mapping[str, np.ndarray], row: np.ndarray) -> Answer:

@@ -13,8 +13,8 @@ from torch import nn
 from ..core import Fusion, SignalSource, Task, Teacher
 from ..data import Rows
 from ..report import Report
-from ..store import Store, StoredSignals
-from ..teaching import Distillation, Objective
+from ..store import Store
+from ..teaching import Distillation, Live, Objective
 from ..teaching.compared import Differences, differences
 from ..teaching.heldout import calibrated, learn
 from ..teaching.teach import TeachProgress, teach
@@ -28,6 +28,8 @@ from .settings import Training
 from .trial import default_objective, labelled_rows
 
 Make = Callable[[], Any]
+Asked = Callable[[TeachProgress], None] | None
+Learnt = Callable[[Epoch, int], None] | None
 
 
 def train_models(
@@ -48,29 +50,25 @@ def train_models(
         rows: the table.
         make: makes a fresh model, an nn.Module or anything with scikit-learn's `fit`; or several makers.
         n: number of teachers.
-        vary: what differs besides the seed: `optimiser` (AdamW, SGD, Adam in turn), `architecture` (the
-            makers in turn), `data` (each gets its own bootstrap sample).
+        vary: besides the seed: `optimiser` (AdamW, SGD, Adam), `architecture` (the makers), `data` (bootstrap samples).
         name: of the teacher; of several, NAME_0, NAME_1, ...
         row: rows to fit on; the labelled training rows unless given.
         folds: number of folds; 1 fits once, and the teacher declares these rows as seen.
         training: settings for nn.Modules.
         seed: of the first teacher; the others count on.
     """
-    task = task_of(rows)
     chosen = rows.labelled_train if row is None else np.asarray(row)
     planned = variants(make, n, vary, seed, training or Training(), name)
-    return tuple(trained(one, rows, one.sample(chosen), task, folds) for one in planned)
+    return tuple(trained(one, rows, one.sample(chosen), task_of(rows), folds) for one in planned)
 
 
 def generate_predictions(
-    teachers: Sequence[Teacher],
-    rows: Rows,
-    store: Store,
-    codec: str = "fp32",
-    progress: Callable[[TeachProgress], None] | None = None,
-) -> StoredSignals:
-    """Step 2: each teacher answers each training and validation row once; stored answers are kept."""
-    named = [in_names(teacher, rows.space) for teacher in teachers]
+    teachers: Sequence[Teacher], rows: Rows, store: Store, codec: str = "fp32", progress: Asked = None
+) -> SignalSource:
+    """Step 2: each teacher answers each training and validation row once; who is not frozen is asked live instead."""
+    named = tuple(in_names(teacher, rows.space) for teacher in teachers)
+    if not all(teacher.frozen and teacher.deterministic for teacher in named):
+        return Live(named, rows.columns)
     return teach(named, rows.columns, rows.taught, store, codec=codec, progress=progress)
 
 
@@ -101,20 +99,15 @@ def generate_distillation_targets(
         return labels_only(task)
     batch = rows.batch(labelled_rows(rows) if heldout is None else heldout, inputs=False)
     calibrations, fitted = learn(source, fusion, batch)
-    goal = objective or default_objective(task)
-    joined = Distillation(source, fitted, goal, task, calibrations, heldout=batch.row)
+    joined = Distillation(source, fitted, objective or default_objective(task), task, calibrations, None, batch.row)
     return joined.prepared(rows.batches(rows.taught, 4096, inputs=False))
 
 
 def optimize_model(
-    student: nn.Module,
-    distillation: Distillation,
-    rows: Rows,
-    training: Training | None = None,
-    progress: Callable[[Epoch, int], None] | None = None,
+    student: nn.Module, target: Distillation, rows: Rows, training: Training | None = None, progress: Learnt = None
 ) -> Fitted:
     """Step 5: the student learns from rows and targets; see `fit`."""
-    return fit(student, distillation, rows, training, progress)
+    return fit(student, target, rows, training, progress)
 
 
 def evaluate_performance(model: nn.Module | Teacher, rows: Rows, task: Task | None = None) -> Performance:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,9 +13,9 @@ import torch
 from torch import nn
 
 from ..core import Fusion, InputError, LeakageError, SignalSource, Task, Teacher
-from ..data import Rows
+from ..data.rows import Rows, batch_count
 from ..fusion import Mean
-from ..store import Store, StoredSignals
+from ..store import Store
 from ..tasks import Regression
 from ..teachers import thread_budget
 from ..teaching import Distillation, Objective
@@ -105,7 +104,7 @@ class Trial:
     finished: str = ""
     single: str = ""
     flags: dict[str, str] = field(default_factory=dict[str, str])
-    signals: StoredSignals | None = None
+    signals: SignalSource | None = None
     differences: Differences | None = None
     ensemble: Ensemble | None = None
 
@@ -113,7 +112,6 @@ class Trial:
         known = self.seen_ok or all(teacher.seen is not None for teacher in self.teachers)
         looked = labelled_rows(self.rows) if known else self.rows.validation
         self.heldout = unseen(self.teachers, looked, seen_ok=self.seen_ok)
-
         tested = self.rows.test.check(len(self.rows))
         for teacher in self.teachers:
             if teacher.seen is not None and np.isin(teacher.seen, tested).any():
@@ -133,11 +131,15 @@ class Trial:
 
         A student with fewer rows gets more epochs, so that all take the same number of steps.
         """
-        folder = None if self.folder is None else self.folder / "checkpoints" / f"{self.seed}-{slug(entry.name)}"
-        size = self.settings.batch_size
-        steps = self.settings.epochs * math.ceil(len(self.rows.train) / size)
-        epochs = max(1, round(steps / math.ceil(len(entry.rows.train) / size)))
-        return replace(self.settings, seed=self.seed, epochs=epochs, checkpoint=folder)
+        own, size, board = f"{self.seed}-{slug(entry.name)}", self.settings.batch_size, self.settings.tensorboard
+        steps = self.settings.epochs * batch_count(len(self.rows.train), size)
+        return replace(
+            self.settings,
+            seed=self.seed,
+            epochs=max(1, round(steps / batch_count(len(entry.rows.train), size))),
+            checkpoint=None if self.folder is None else self.folder / "checkpoints" / own,
+            tensorboard=None if board is None else board / own,
+        )
 
     def told(self, progress: TeachProgress) -> None:
         """Passes on how far the teachers are."""
@@ -147,7 +149,7 @@ class Trial:
         """Passes on how far a student is."""
         return lambda epoch, total: self.tell(f"seed {self.seed}: {entry.name}", epoch.epoch, total)
 
-    def taught(self, signals: StoredSignals, differences: Differences) -> None:
+    def taught(self, signals: SignalSource, differences: Differences) -> None:
         """Keeps the signals and decides what can be decided on held-out rows."""
         self.signals, self.differences = signals, differences
         self._flag(signals)
@@ -170,14 +172,14 @@ class Trial:
             yield Entry(ALL_LABELS, "baseline", replace(more, train=train), None, Mean())
         assert self.signals is not None
         if len(self.teachers) > 1:
-            yield Entry(SINGLE, "student", rows, self.store.source((self.single,)), Mean())
+            yield Entry(SINGLE, "student", rows, self.signals.only(self.single), Mean())
             if self.fusion != Mean():
                 yield Entry(MEAN, "student", rows, self.signals, Mean())
         yield Entry(CHOSEN, "student", rows, self.signals, self.fusion)
 
     def record(self, entry: Entry, target: Distillation, fitted: Fitted, performance: Performance) -> None:
         """Keeps what came out of one entry, at its last and at its best epoch."""
-        best = copy.deepcopy(fitted.student)
+        best = copy.deepcopy(fitted.student).cpu()
         best.load_state_dict(fitted.best)
         answer, batch = answers(best, self.rows, self.rows.test.open(f"best epoch of {entry.name}"), self.task)
         found = quality(self.task, answer, batch)
@@ -236,7 +238,7 @@ class Trial:
         own = np.concatenate([self.rows.taught, self.rows.test.open("keeping test rows out of the teachers' labels")])
         return extra[~np.isin(extra, own)]
 
-    def _flag(self, signals: StoredSignals) -> None:
+    def _flag(self, signals: SignalSource) -> None:
         """Notes which teachers seem to have been trained on the training rows; held-out rows shrink to validation."""
         if not len(self.rows.labelled_train) or not len(self.rows.validation):
             return
