@@ -196,7 +196,7 @@ def _lines(run: Run, answer: Any, columns: Mapping[str, np.ndarray]) -> tuple[li
     key = ["path"] if "path" in columns and "path" in run.reads else ["row"]
     first = columns["path"].tolist() if key == ["path"] else range(len(said))
     shown = [";".join(map(str, value)) if isinstance(value, list) else value for value in said]
-    known = answer.valid.reshape(len(said), -1).any(1).tolist()
+    known = (answer.valid if answer.valid.dim() == 1 else answer.valid.any(1)).tolist()
     shown = [value if answered else "" for value, answered in zip(shown, known, strict=True)]
     lines = [[k, v, *(f"{p:.6f}" for p in ps)] for k, v, ps in zip(first, shown, extra, strict=True)]
     return [*key, "prediction", *head], lines
