@@ -183,3 +183,26 @@ def test_the_notebook_runs(tmp_path: Path) -> None:
 
 def _code(cells: list[dict[str, Any]]) -> list[str]:
     return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
+def test_the_links_of_a_readme_lead_somewhere(page: str) -> None:
+    text = (REPO / page).read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)", text) if not link.startswith("http")]
+    assert len(links) > 10
+    assert not [link for link in links if not (REPO / link).exists()]
+
+
+def test_both_readmes_show_the_same_numbers() -> None:
+    tables = [
+        re.findall(r"^```text\n(.*?)^```", (REPO / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+        for page in ("README.md", "README.zh-CN.md")
+    ]
+    assert tables[0] == tables[1]
+
+
+def test_the_readme_counts_fusions_and_terms_right() -> None:
+    text = (REPO / "README.md").read_text(encoding="utf-8")
+    spelled = {15: "Fifteen", 16: "Sixteen", 17: "Seventeen", 18: "Eighteen", 19: "Nineteen", 20: "Twenty"}
+    assert f"**{spelled[len(fusions())]} fusions**" in text
+    assert f"**{spelled[len(terms.__all__)]} terms**" in text
