@@ -72,7 +72,8 @@ def _fit(
     forward: nn.Module = torch.compile(student) if training.compile else student  # pyright: ignore[reportAssignmentType]
     state, settings = State(), identity(student, distillation, rows, training)
     resume(training, settings, state, module, optimizer)
-    start = time.perf_counter() - state.seconds
+    saved = time.perf_counter()
+    start = saved - state.seconds
     with Watchers.of(training) as watchers, _releasing(student, training.release) as release:
         while state.epoch < training.epochs and not _stale(state, training):
             release(state.epoch)
@@ -82,8 +83,10 @@ def _fit(
             state.history.append(record)
             _remember(state, record, student, training)
             watchers.log(asdict(record))
-            if training.checkpoint is not None:
+            ended = state.epoch == training.epochs or _stale(state, training)
+            if training.checkpoint is not None and (ended or time.perf_counter() - saved >= training.save_every):
                 checkpoint.save(training.checkpoint, packed(state, module, optimizer, settings))
+                saved = time.perf_counter()
             if progress is not None:
                 progress(record, training.epochs)
     stopped = "all epochs done"

@@ -44,7 +44,8 @@ def teacher_makers(rows: Rows) -> list[Callable[[], Any]]:
     if importlib.util.find_spec("sklearn") is not None:
         makers.append(lambda: _forest(rows.space.kind))
     makers.append(net)
-    if importlib.util.find_spec("lightgbm") is not None and rows.space.kind != "labels" and not image:
+    single = rows.space.kind == "classes" or (rows.space.kind == "values" and len(rows.space.names) == 1)
+    if importlib.util.find_spec("lightgbm") is not None and single and not image:
         makers.append(lambda: _boosted(rows.space.kind))
     return makers
 

@@ -18,7 +18,7 @@ from . import checkpoint
 from .history import Epoch, State
 from .settings import Training
 
-FREE = {"checkpoint", "tensorboard", "profile", "device", "threads", "compile"}
+FREE = {"checkpoint", "save_every", "tensorboard", "profile", "device", "threads", "compile"}
 """Settings that may change while a training is interrupted."""
 
 

@@ -52,11 +52,12 @@ class Run:
     frozen: bool = True
     deterministic: bool = True
     seen: np.ndarray | None = None
+    called: str = ""
 
     @property
     def name(self) -> str:
-        """The folder's name."""
-        return self.folder.name
+        """The folder's name, unless it is called otherwise."""
+        return self.called or self.folder.name
 
     @cached_property
     def task(self) -> Task:

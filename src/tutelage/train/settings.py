@@ -57,7 +57,8 @@ class Training:
         threads: of torch on the CPU; unless given one for students below `SMALL` parameters, which more
             threads only slow down, else the available cores.
         seed: of batch order and of everything random inside the student.
-        checkpoint: folder for a checkpoint per epoch; a training found there is continued.
+        checkpoint: folder for checkpoints, written after an epoch; a training found there is continued.
+        save_every: seconds that pass at least between two checkpoints; the last epoch is always saved.
         tensorboard: folder for a TensorBoard log (extra `track`).
         profile: folder for a torch profiler trace of the first steps.
     """
@@ -78,6 +79,7 @@ class Training:
     threads: int | None = None
     seed: int = 0
     checkpoint: Path | None = None
+    save_every: float = 0.0
     tensorboard: Path | None = None
     profile: Path | None = None
 

@@ -34,6 +34,9 @@ ALL_LABELS = "student: all labels the teachers had"
 SINGLE = "student: best single teacher"
 MEAN = "student: plain mean"
 CHOSEN = "student: chosen fusion"
+SAVE_EVERY = 5.0
+"""Seconds between the checkpoints of a student; a shorter training is simply repeated after a kill."""
+
 FINISHED = "student: chosen fusion, then labels"
 
 Role = Literal["baseline", "teacher", "ensemble", "student", "stage"]
@@ -137,6 +140,7 @@ class Trial:
             self.settings,
             seed=self.seed,
             epochs=max(1, round(steps / batch_count(len(entry.rows.train), size))),
+            save_every=SAVE_EVERY,
             checkpoint=None if self.folder is None else self.folder / "checkpoints" / own,
             tensorboard=None if board is None else board / own,
         )
