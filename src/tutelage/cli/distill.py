@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -44,7 +44,7 @@ class Options:
         classes: TEACHER=A,B,C: names of a teacher's outputs, where its file does not hold them.
         mapping: TEACHER:THEIRS=OURS: a class that a teacher calls otherwise.
         output: TEACHER=logits|log_probs|probs: what a teacher's numbers are, where they are not what they seem.
-        key: column that says which row a stored prediction is about; row numbers unless given.
+        key: column that says which row a stored prediction is about, and is no feature; row numbers unless given.
         allow_pickle: open .pkl and .joblib teachers, which may run any code while they are opened.
         trust: a type that a .skops teacher may hold, when a message asks for it.
         fusion: how teachers are combined (mean, vote, confidence, stacking, ..., my.py:Mine); chosen on held-out rows
@@ -112,11 +112,9 @@ def distill_command(arguments: list[str]) -> None:
     shown = f"{', '.join(names[:8])}{', ...' if len(names) > 8 else ''}"
     show.said(f"task: {len(names)} {rows.space.kind} ({shown})")
     show.said(f"rows: {len(rows.train)} train, {len(rows.validation)} validation, {len(rows.test)} test")
-    teachers = [_teacher(spec, options, rows) for spec in options.teacher]
-    if not teachers and not options.train_teachers:
-        raise InputError(
-            "there is no teacher: give --teacher FILE (once for each model), or --train-teachers 3 to train some here"
-        )
+    teachers, makers = _teachers(options, rows), teacher_makers(rows)
+    student, objective, training = _student(options, rows), _objective(options, rows), _training(options)
+    fusion = None if options.fusion is None else fusion_from(options.fusion)
     for teacher in teachers:
         found = getattr(teacher, "output_found", None) or getattr(teacher, "note", "")
         show.said(f"teacher {teacher.name!r}: reads {_short(teacher.reads)}; {found}".rstrip("; "))
@@ -125,24 +123,14 @@ def distill_command(arguments: list[str]) -> None:
     begin(folder, {"command": "distill", "arguments": _without_run(kept)}, resume=options.resume)
     if options.train_teachers:
         show.said(f"training {options.train_teachers} teachers, five folds each")
-        makers = teacher_makers(rows)
         teachers += train_models(rows, makers, options.train_teachers, ("seed", "architecture"))
-    training = Training(
-        epochs=options.epochs,
-        batch_size=options.batch_size,
-        lr=_rate(options),
-        optimiser=options.optimiser,
-        patience=options.patience,
-        device=options.device,
-        tensorboard=options.tensorboard,
-    )
     with show.progress() as listener:
         report = run_distill(
-            _student(options, rows),
+            student,
             rows,
             teachers,
-            fusion=None if options.fusion is None else fusion_from(options.fusion),
-            objective=_objective(options, rows),
+            fusion=fusion,
+            objective=objective,
             training=training,
             seeds=range(options.seeds),
             finish=Finish() if options.finish else None,
@@ -164,23 +152,51 @@ def _rows(options: Options) -> Rows:
             names = list(read_columns(options.data))
             raise InputError(f"which column is the target? Name it with --target; {options.data} has {names}")
         target = options.target[0] if len(options.target) == 1 else options.target
-        found = read_table(options.data, target, task=options.task, test=options.test, ignore=options.ignore)
+        kept: dict[str, Any] = {"task": options.task, "ignore": options.ignore, "key": options.key}
+        found = read_table(options.data, target, test=options.test, **kept)
     for remark in found.remarks:
         show.said(remark)
     return found.rows
 
 
+def _teachers(options: Options, rows: Rows) -> list[Teacher]:
+    """The teachers given, whatever can be wrong about them said before anything is begun."""
+    names = [_named(spec)[0] for spec in options.teacher]
+    for flag in ("reads", "classes", "mapping", "output"):
+        for left, _ in pairs(list(getattr(options, flag)), f"--{flag}"):
+            name = left.partition(":")[0] if flag == "mapping" else left
+            if name not in names:
+                raise InputError(f"--{flag} names the teacher {name!r}; there are {names}")
+    teachers = [_teacher(spec, options, rows) for spec in options.teacher]
+    if not teachers and not options.train_teachers:
+        raise InputError(
+            "there is no teacher: give --teacher FILE (once for each model), or --train-teachers 3 to train some here"
+        )
+    for teacher in teachers:
+        lost = [name for name in teacher.reads if name not in rows.columns]
+        if lost:
+            raise InputError(f"teacher {teacher.name!r} reads columns {lost}; there are {sorted(rows.columns)}")
+    return teachers
+
+
+def _named(spec: str) -> tuple[str, str]:
+    """Name and file of `NAME=FILE` or `FILE`."""
+    name, sign, path = spec.partition("=")
+    return (name, path) if sign and not Path(spec).exists() else (_default_name(spec), spec)
+
+
 def _teacher(spec: str, options: Options, rows: Rows) -> Teacher:
-    name, _, rest = spec.partition("=")
-    path, name = (rest, name) if rest else (spec, _default_name(spec))
+    name, path = _named(spec)
     mapping = {
         k.partition(":")[2]: v for k, v in pairs(list(options.mapping), "--mapping") if k.partition(":")[0] == name
     }
     reads = dict(pairs(list(options.reads), "--reads")).get(name)
     classes = dict(pairs(list(options.classes), "--classes")).get(name)
     output: Any = dict(pairs(list(options.output), "--output")).get(name)
+    if output not in (None, "logits", "log_probs", "probs", "votes"):
+        raise InputError(f"--output {name}={output} is not known: logits, log_probs, probs, votes")
     if Path(path).is_dir():
-        return load(path)
+        return replace(load(path), called=name)
     return load_teacher(
         path,
         reads=raw_features(rows) if reads is None else reads.split(","),
@@ -213,15 +229,30 @@ def _student(options: Options, rows: Rows) -> Any:
 
 
 def _objective(options: Options, rows: Rows) -> Objective:
-    from dataclasses import replace
-
     from ..train import task_of
 
     goal = default_objective(task_of(rows))
+    if options.temperature is not None and rows.space.kind == "values":
+        raise InputError("--temperature softens classes and labels; values have none: leave it out")
     if options.temperature is not None:
         terms: Any = tuple(replace(term, temperature=options.temperature) for term in goal.terms)  # type: ignore[type-var]
         goal = replace(goal, terms=terms)
     return replace(goal, soft=goal.soft if options.soft is None else options.soft, l2=options.l2)
+
+
+def _training(options: Options) -> Training:
+    for name in ("seeds", "lr"):
+        if not getattr(options, name) > 0:
+            raise InputError(f"--{name} must be positive, got {getattr(options, name)}")
+    return Training(
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        lr=_rate(options),
+        optimiser=options.optimiser,
+        patience=options.patience,
+        device=options.device,
+        tensorboard=options.tensorboard,
+    )
 
 
 def _rate(options: Options) -> Any:

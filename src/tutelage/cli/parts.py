@@ -30,7 +30,7 @@ def fusion_from(text: str) -> Fusion:
     made = known.get(name.replace("-", "_"))
     if made is None:
         raise InputError(f"fusion {name!r} is not known: {', '.join(sorted(known))}, or my_file.py:MyFusion")
-    options = dict(part.split("=", 1) for part in rest.split(",") if "=" in part)
+    options = dict(pairs(rest.split(",") if rest else [], f"fusion {name!r}"))
     try:
         return made(**{key: number_or_word(value) for key, value in options.items()})
     except TypeError as error:

@@ -13,7 +13,6 @@ from rich.table import Table
 
 from ..compress import Exported, export_run
 from ..core import InputError
-from ..report import Report
 from ..report import compare as compare_reports
 from ..train import load
 from .use import columns_of, target_of
@@ -120,7 +119,7 @@ def compare_command(arguments: list[str]) -> None:
     options = tyro.cli(CompareOptions, args=arguments, prog="tutelage compare")
     if len(options.runs) < 2:
         raise InputError("compare needs at least two runs")
-    found = compare_reports([Report.load(folder / "report.json") for folder in options.runs])
+    found = compare_reports([load(folder).report for folder in options.runs])
     print(found.table())
     if options.html is not None:
         print(found.save(options.html))

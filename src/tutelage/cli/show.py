@@ -67,12 +67,14 @@ def results(report: Report, run: Path | None) -> None:
 
 
 def new_folder(name: str, asked: Path | None, resume: bool) -> Path:
-    """The folder of a run: the one asked for, else runs/NAME, runs/NAME-2, ..."""
+    """The folder of a run: the one asked for, else runs/NAME, runs/NAME-2, ...; the last of them to resume."""
     if asked is not None:
         return asked
     folder, number = Path("runs") / name, 2
-    while folder.exists() and not resume:
-        folder, number = Path("runs") / f"{name}-{number}", number + 1
+    while folder.exists():
+        before, folder, number = folder, Path("runs") / f"{name}-{number}", number + 1
+        if resume and not folder.exists():
+            return before
     return folder
 
 

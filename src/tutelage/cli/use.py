@@ -72,14 +72,17 @@ def predict_command(arguments: list[str]) -> None:
     options = tyro.cli(PredictOptions, args=arguments, prog="tutelage predict")
     run = load(options.run)
     columns, _ = columns_of(run, options.data)
-    _warn_unseen(run, columns)
     answer = _fused(run, columns, options) if options.ensemble else run.answer(columns)
+    _warn_unseen(run, columns)
     header, lines = _lines(run, answer, columns)
     if options.out is None:
         _write(sys.stdout, header, lines)
         return
-    with open(options.out, "w", newline="") as file:
-        _write(file, header, lines)
+    try:
+        with open(options.out, "w", newline="") as file:
+            _write(file, header, lines)
+    except OSError as error:
+        raise InputError(f"{options.out} cannot be written: {error}") from error
     show.said(f"{len(lines)} rows written to {options.out}")
 
 
@@ -152,7 +155,9 @@ def _recorded_target(run: Run) -> tuple[str, ...]:
     arguments = (run.record.get("recipe") or {}).get("arguments", [])
     if not isinstance(arguments, list):
         return ()
-    return tuple(arguments[i + 1] for i, part in enumerate(arguments[:-1]) if part == "--target")
+    after = zip(arguments, [*arguments[1:], ""], strict=True)
+    found = [(part, value) if part == "--target" else part.partition("=")[::2] for part, value in after]
+    return tuple(value for flag, value in found if flag == "--target")
 
 
 def _interval(run: Run, answer: Any, target: torch.Tensor, known: torch.Tensor, metric: str) -> tuple[float, float]:

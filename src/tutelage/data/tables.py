@@ -111,6 +111,7 @@ def read_table(
     task: str | None = None,
     test: Path | str | Any = None,
     ignore: Sequence[str] = (),
+    key: str | None = None,
     seed: int = 0,
 ) -> Table:
     """Rows of a file or a data frame: target encoded, rows split, features prepared from training rows.
@@ -121,6 +122,7 @@ def read_table(
         task: `classification`, `multilabel` or `regression`, where it cannot be told from the target.
         test: another file or data frame that holds the test rows.
         ignore: columns that nobody may read (identifiers, the future).
+        key: column that names the rows in files of stored predictions; no feature, ignored or not.
         seed: of the split.
 
     Raises:
@@ -150,9 +152,9 @@ def read_table(
         train, test_rows = np.sort(np.concatenate([train, rest])), np.arange(first, len(coded))
     else:
         train, validation, test_rows = split(coded, space, known, seed=seed)
-    features = {n: c for n, c in columns.items() if n not in targets and n not in ignore}
+    features = {n: c for n, c in columns.items() if n not in {*targets, *ignore, key}}
     preparation = fit_table(features, train)
-    columns = {n: c for n, c in columns.items() if n not in ignore} | preparation.apply(features)
+    columns = {n: c for n, c in columns.items() if n not in ignore or n == key} | preparation.apply(features)
     remarks = tuple(f"column {name!r} is left out: it {why}" for name, why in preparation.left_out.items())
     inputs, test_split = (preparation.output,), Sealed(test_rows)
     rows = Rows(columns, inputs, coded, space, known, train, validation, test_split, None, preparation, known)
@@ -185,7 +187,7 @@ def space_for(raw: np.ndarray, names: Sequence[str], task: str | None) -> Any:
     if task is None:
         if raw.ndim == 1:
             _check_clear(raw, names)
-            return None
+            return Space(Values, tuple(names)) if encode_target(raw)[1].kind == "values" else None
         flat = encode_target(raw, names, Space(Values, tuple(names)))[0]
         binary = np.isin(flat[np.isfinite(flat)], (0.0, 1.0)).all()
         return Space(Labels if binary else Values, tuple(names))
