@@ -81,7 +81,7 @@ class Cost:
     rows_per_s: float
 
 
-def cost(one: Callable[[], object], many: Callable[[], object], rows: int, seconds: float = 0.15) -> Cost:
+def cost(one: Callable[[], object], many: Callable[[], object], rows: int, seconds: float = 0.08) -> Cost:
     """Measures `one` (asks about a single row) and `many` (asks about `rows` rows), warm, for about `seconds`."""
     one()
     times: list[float] = []
