@@ -74,7 +74,8 @@ def shop(folder: Path) -> Path:
     features, target = frame.select("x", "z").to_numpy().astype(np.float32), frame["y"].to_numpy()
     skops.io.dump(RandomForestClassifier(20, random_state=0).fit(features, target), folder / "forest.skops")
     linear = LogisticRegression().fit(features, (target == "yes").astype(np.int64))
-    (folder / "linear.onnx").write_bytes(to_onnx(linear, features[:1], options={"zipmap": False}).SerializeToString())
+    converted: Any = to_onnx(linear, features[:1], options={"zipmap": False})
+    (folder / "linear.onnx").write_bytes(converted.SerializeToString())
     joblib.dump(LogisticRegression().fit(features, target), folder / "pickled.joblib")
     (folder / "rules.py").write_text(RULE)
     said = LogisticRegression().fit(features[:, :1], target).predict_proba(features[:, :1])
@@ -140,7 +141,7 @@ def fails(said: Said, *arguments: str) -> str:
 
 
 def test_help_answers_without_torch() -> None:
-    code = "import sys; from tutelage.cli import main; status = main({}); assert 'torch' not in sys.modules; sys.exit(status)"
+    code = "import sys; from tutelage.cli import main; s = main({}); assert 'torch' not in sys.modules; sys.exit(s)"
     for arguments, status, words in (
         (["--help"], 0, "usage: tutelage COMMAND"),
         (["--version"], 0, f"tutelage {tl.__version__}"),
@@ -392,7 +393,8 @@ def test_a_recipe_of_ones_own(here: Path, said: Said) -> None:
         "    rule = tl.RuleTeacher(lambda row: 'yes' if row['x'] > 0 else 'no', reads='x', classes=['no', 'yes'])\n"
         "    make = lambda: tl.MLP(rows.columns['features'].shape[1], 2, (4,))\n"
         "    training = tl.Training(epochs=epochs)\n"
-        "    return tl.distill(make, rows, [rule], fusion=fusion, training=training, seeds=[0], run=run, baselines={})\n"
+        "    options = {'fusion': fusion, 'training': training, 'seeds': [0], 'run': run, 'baselines': {}}\n"
+        "    return tl.distill(make, rows, [rule], **options)\n"
     )
     assert main(["run", "mine.py:shop", "--epochs", "3", "--fusion", "entropy"]) == 0
     record = json.loads((here / "runs" / "shop" / "run.json").read_text())

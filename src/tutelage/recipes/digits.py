@@ -134,7 +134,7 @@ def _onnx(rows: Rows, row: np.ndarray, path: Path) -> Teacher:
     types = require("skl2onnx.common.data_types", extra="onnx", why="write the ONNX file")
     model = linear.LogisticRegression(max_iter=500).fit(rows.columns["lower"][row], rows.target[row])
     shape = [("lower", types.FloatTensorType([None, 32]))]
-    content = convert.convert_sklearn(model, initial_types=shape, options={"zipmap": False})
+    content = convert.convert_sklearn(model, name="lower_half", initial_types=shape, options={"zipmap": False})
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content.SerializeToString())
     return OnnxTeacher(path, reads="lower", name="onnx", classes=NAMES, seen=row)
