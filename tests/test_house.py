@@ -130,9 +130,7 @@ def _texts() -> Iterator[tuple[Path, str]]:
 def test_the_tree_names_no_machine() -> None:
     """No path of one machine, no registry host: what works here must work anywhere."""
     machine = re.compile(r"(?<![\w.:/~-])/(opt|work|home|root|Users|mnt)/\w")
-    registry = re.compile(
-        r"pypi\.org|pythonhosted|download\.pytorch\.org|find[-]links|extra[-]index|index[-]url"
-    )
+    registry = re.compile(r"pypi\.org|pythonhosted|download\.pytorch\.org|find[-]links|extra[-]index|index[-]url")
     found = [
         f"{path.relative_to(REPO)}:{number}: {line.strip()}"
         for path, text in _texts()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars
@@ -14,7 +15,7 @@ from tutelage.data import read_table
 
 
 def frame() -> polars.DataFrame:
-    data = load_wine()
+    data: Any = load_wine()
     columns = {name: data.data[:, i] for i, name in enumerate(data.feature_names)}
     kinds = polars.Series("kind", [None if i == 3 else f"k{t}" for i, t in enumerate(data.target)])
     return polars.DataFrame(columns).with_columns(

@@ -76,8 +76,8 @@ def test_schedules() -> None:
     ],
 )
 def test_bad_input(arguments: dict[str, Any], why: str) -> None:
+    given: dict[str, Any] = {"terms": (KL(),)} | arguments
     with pytest.raises(InputError, match=why):
-        given: dict[str, Any] = {"terms": (KL(),)} | arguments
         Objective(**given)
 
 
