@@ -25,7 +25,6 @@ class Margin:
     needs = frozenset[str]()
     invariants = INVARIANTS
     source = "you2017"
-
     floor: float = 0.05
 
     def __call__(self, signals: Any, context: Context) -> Weights:
@@ -39,7 +38,6 @@ class Margin:
 
 def main() -> None:
     check_fusion(Margin(), answers={"classes"})
-
     data: Any = load_wine()
     columns = dict(zip(data.feature_names, data.data.T, strict=True))
     rows = tl.rows_of(columns, data.target_names[data.target], prepare=True)

@@ -325,6 +325,7 @@ def test_a_folder_of_images(here: Path, said: Said) -> None:
     arguments = ["distill", "--data", "pictures", "--teacher", "bright.py:bright", "--size", "8", "--run", "made"]
     assert main([*arguments, *QUICK]) == 0
     assert "torn.png is no readable image" in said()[1]
+    assert "torn.png is no readable image" in (here / "made" / "left-out.txt").read_text()
     assert main(["predict", "made", "pictures/light/0.png"]) == 0
     assert said()[0].splitlines()[1].startswith("pictures/light/0.png,")
     (here / "pictures" / "dark" / "torn.png").unlink()

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from ..core import InputError, Teacher
-from ..data import Rows, is_image_folder, read_images, read_table
+from ..data import Images, Rows, Table, is_image_folder, read_images, read_table
 from ..ops.schedules import Constant, Cosine, InverseTime
 from ..teachers.load import load_function, load_teacher
 from ..teaching import Objective
@@ -107,7 +107,8 @@ class Options:
 def distill_command(arguments: list[str]) -> None:
     """Reads data and teachers, says what was found out, distils, and prints what came out."""
     options = tyro.cli(Options, args=arguments, prog="tutelage distill")
-    rows = _rows(options)
+    found = _rows(options)
+    rows = found.rows
     names = rows.space.names
     shown = f"{', '.join(names[:8])}{', ...' if len(names) > 8 else ''}"
     show.said(f"task: {len(names)} {rows.space.kind} ({shown})")
@@ -116,11 +117,13 @@ def distill_command(arguments: list[str]) -> None:
     student, objective, training = _student(options, rows), _objective(options, rows), _training(options)
     fusion = None if options.fusion is None else fusion_from(options.fusion)
     for teacher in teachers:
-        found = getattr(teacher, "output_found", None) or getattr(teacher, "note", "")
-        show.said(f"teacher {teacher.name!r}: reads {_short(teacher.reads)}; {found}".rstrip("; "))
+        known = getattr(teacher, "output_found", None) or getattr(teacher, "note", "")
+        show.said(f"teacher {teacher.name!r}: reads {_short(teacher.reads)}; {known}".rstrip("; "))
     folder = show.new_folder("distill", options.run, options.resume)
     kept = [part for part in arguments if part != "--resume"]
     begin(folder, {"command": "distill", "arguments": _without_run(kept)}, resume=options.resume)
+    if found.remarks:
+        (folder / "left-out.txt").write_text("\n".join(found.remarks) + "\n")
     if options.train_teachers:
         show.said(f"training {options.train_teachers} teachers, five folds each")
         teachers += train_models(rows, makers, options.train_teachers, ("seed", "architecture"))
@@ -142,7 +145,7 @@ def distill_command(arguments: list[str]) -> None:
     show.results(report, folder)
 
 
-def _rows(options: Options) -> Rows:
+def _rows(options: Options) -> Table | Images:
     if is_image_folder(options.data):
         found = read_images(options.data, validation=options.val, test=options.test, size=options.size)
     else:
@@ -156,7 +159,7 @@ def _rows(options: Options) -> Rows:
         found = read_table(options.data, target, test=options.test, **kept)
     for remark in found.remarks:
         show.said(remark)
-    return found.rows
+    return found
 
 
 def _teachers(options: Options, rows: Rows) -> list[Teacher]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Columns, InputError
-from .target import class_name
+from ..core.names import class_name
 
 MOST_CATEGORIES = 100
 DRIFT_BINS = 10

@@ -11,10 +11,11 @@ import narwhals
 import numpy as np
 
 from ..core import InputError, require
+from ..core.names import class_name
 from .lines import check_header, check_json, empty_lines
 from .prepare import TablePreparation, as_numbers, as_words, fit_table
 from .rows import Rows, Sealed
-from .target import class_name, encode_target, split
+from .target import encode_target, split
 
 MOST_CLASSES = 50
 """More different whole numbers than this in a target may as well be amounts: the user has to say."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Classes, InputError, Labels, Space, Values
+from ..core.names import class_name
 
 
 def encode_target(
@@ -78,15 +79,6 @@ def _numbers(raw: np.ndarray, names: Sequence[str] | None) -> np.ndarray:
                     "number: choose another target column, or the task classification"
                 ) from error
         raise
-
-
-def class_name(value: Any) -> str | None:
-    """The name of a class: 1, 1.0 and "1" are the same; None, NaN and "" are no class."""
-    if value is None or value == "" or (isinstance(value, float) and np.isnan(value)):
-        return None
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value)
 
 
 def split(

@@ -14,10 +14,19 @@ class MLP(nn.Module):
         outputs: number of outputs.
         hidden: widths of the hidden layers.
         dropout: probability, after each hidden layer.
+        scale: inputs are multiplied by it (1/255 for bytes).
     """
 
-    def __init__(self, inputs: int, outputs: int, hidden: tuple[int, ...] = (64, 64), dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        hidden: tuple[int, ...] = (64, 64),
+        dropout: float = 0.0,
+        scale: float = 1.0,
+    ) -> None:
         super().__init__()
+        self.scale = scale
         layers: list[nn.Module] = []
         width = inputs
         for size in hidden:
@@ -31,4 +40,5 @@ class MLP(nn.Module):
     def forward(self, *columns: Tensor) -> Tensor:
         """[B, outputs] from columns [B, ...]."""
         flat = [column.flatten(1) if column.dim() > 1 else column.unsqueeze(1) for column in columns]
-        return self.layers(torch.cat([column.float() for column in flat], dim=1))
+        joined = torch.cat([column.float() for column in flat], dim=1)
+        return self.layers(joined if self.scale == 1.0 else joined * self.scale)

@@ -8,20 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..core import Classes, InputError, Space
+from ..core.names import class_name
 
 UNNAMED = Space(Classes, ())
 """Classes of a teacher that does not tell their names; `aligned` then assumes the task's order."""
-
-
-def class_name(value: Any) -> str | None:
-    """The name of a class: 1, 1.0 and np.int64(1) are "1"; None, NaN and "" are no class."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or value == "" or (isinstance(value, float) and np.isnan(value)):
-        return None
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value)
 
 
 def class_names(values: Sequence[Any] | np.ndarray) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, final
@@ -71,11 +70,8 @@ def load_estimator(path: str | Path, *, allow_pickle: bool = False, trusted: Seq
         if path.suffix == ".txt":
             lightgbm = require("lightgbm", extra="gbm", why=f"open {path.name}")
             return LightgbmFile(lightgbm.Booster(model_file=str(path)), path.name)
-        if path.suffix == ".joblib":
-            require("sklearn", extra="sklearn", why=f"open {path.name}")
-            return importlib.import_module("joblib").load(path)
-        with path.open("rb") as file:
-            return pickle.load(file)
+        require("sklearn", extra="sklearn", why=f"open {path.name}")
+        return importlib.import_module("joblib").load(path)
     except (ImportError, MemoryError):
         raise
     except Exception as error:

@@ -26,7 +26,8 @@ def student_for(rows: Rows, kind: str | None) -> Callable[[], nn.Module]:
     outputs = len(rows.space.names)
     if chosen == "mlp":
         width = int(sum(np.prod(shape) for shape in shapes))
-        return lambda: MLP(width, outputs, (32, 32))
+        scale = _scale(rows)
+        return lambda: MLP(width, outputs, (32, 32), scale=scale)
     if chosen == "conv":
         if not image:
             raise InputError(f"a conv student needs one column of images, the rows have shapes {shapes}: use mlp")

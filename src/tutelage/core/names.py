@@ -1,0 +1,18 @@
+"""Names of classes, as they come out of files, arrays and models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def class_name(value: Any) -> str | None:
+    """The name of a class: 1, 1.0, np.int64(1) and "1" are the same; None, NaN and "" are no class."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or value == "" or (isinstance(value, float) and np.isnan(value)):
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value)
