@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -60,7 +61,7 @@ def progress() -> Generator[Listener]:
 
 def results(report: Report, run: Path | None) -> None:
     """The table, where everything lies, and the verdict last."""
-    print(report.table())
+    print(replace(report, verdict="").table())
     if run is not None:
         print(f"\nrun     {run}\nreport  {run / 'report.html'}\nuse it  tutelage predict {run} DATA")
     print(f"\n{report.verdict}")

@@ -31,7 +31,7 @@ class Performance:
             probability of the label. `nce`: 1 / (1 + CE) with the cross-entropy CE in nats, the negative
             cross-entropy moved into (0, 1]. `inv_mse`: the weight is one over the mean squared error (of the
             mean for values, of the whole probability vector for classes). Values know `inv_mse` only.
-        weights: what was fitted, float [T][columns]; leave it out and call `fit`.
+        weights: what was fitted, one row per teacher, one number per column; leave it out and call `fit`.
 
     Raises:
         InputError: an unknown reward; (when fitted) values with another reward than `inv_mse`, or no
@@ -83,7 +83,7 @@ class DynamicPerformance:
 
     Args:
         reward: as in `Performance`.
-        weights: in force now, float [T][columns].
+        weights: in force now, one row per teacher, one number per column.
         record: what was achieved on the held-out rows, kept by `fit`.
 
     Raises:

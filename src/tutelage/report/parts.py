@@ -23,8 +23,8 @@ class Contender:
     Args:
         name: unique in its report.
         role: `baseline` is a student without teachers; `stage` an intermediate student.
-        metrics: metric -> one value per seed, or a single value when the contender does not depend on the
-        seed. cost: any of parameters, p50_ms, p99_ms, rows_per_s, bytes, train_seconds, steps_to_95.
+        metrics: metric -> one value per seed, or a single value when the contender does not depend on the seed.
+        cost: any of parameters, p50_ms, p99_ms, rows_per_s, bytes, train_seconds, steps_to_95.
         note: one short remark, shown next to the name.
     """
 

@@ -62,8 +62,8 @@ class Report:
         contenders: the competitors, in any order.
         reference: the contender that paired differences refer to; empty for none.
         splits: rows per split, such as train, validation, test.
-        test_set: content hash of the test rows, so that `compare` can refuse different ones; empty if
-        unknown. reliability: contender -> bins of the reliability diagram.
+        test_set: content hash of the test rows, so that `compare` can refuse different ones; empty if unknown.
+        reliability: contender -> bins of the reliability diagram.
         acted: rule -> share of rows on which it acted.
         interval: where the intervals come from.
         bootstrap: contender -> metric -> (low, high), with "bootstrap over rows".

@@ -155,7 +155,9 @@ def _cards(trial: Trial) -> tuple[TeacherCard, ...]:
 
 
 def _kind(teacher: Any) -> str:
-    inner = getattr(teacher, "teacher", teacher)
+    inner = teacher
+    while hasattr(inner, "teacher"):
+        inner = inner.teacher
     return type(inner).__name__.removesuffix("Teacher")
 
 
