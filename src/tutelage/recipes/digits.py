@@ -36,7 +36,7 @@ NAMES = tuple(str(digit) for digit in range(10))
 def digits(
     *,
     seeds: int = 5,
-    epochs: int = 30,
+    epochs: int = 40,
     fusion: Fusion | None = None,
     run: Path | None = None,
     progress: Progress | None = None,
