@@ -66,6 +66,7 @@ class Options:
         run: folder of the run; runs/distill unless given.
         resume: continue an interrupted run.
         tensorboard: folder for a TensorBoard log.
+        profile: folder for a torch profiler trace of the first steps of a training.
     """
 
     data: Path
@@ -102,6 +103,7 @@ class Options:
     run: Path | None = None
     resume: bool = False
     tensorboard: Path | None = None
+    profile: Path | None = None
 
 
 def distill_command(arguments: list[str]) -> None:
@@ -255,6 +257,7 @@ def _training(options: Options) -> Training:
         patience=options.patience,
         device=options.device,
         tensorboard=options.tensorboard,
+        profile=options.profile,
     )
 
 

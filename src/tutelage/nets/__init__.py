@@ -2,5 +2,6 @@
 
 from .conv import ConvNet
 from .mlp import MLP
+from .units import InUnits
 
-__all__ = ["MLP", "ConvNet"]
+__all__ = ["MLP", "ConvNet", "InUnits"]

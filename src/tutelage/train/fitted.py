@@ -12,8 +12,10 @@ from torch import nn
 
 from ..core import Columns, InputError, LeakageError, Signals, Space, Task, Teacher, Weights
 from ..data import Rows
+from ..nets import InUnits
 from ..ops.simplex import normalised
 from ..store.fingerprint import digest
+from ..tasks import Regression
 from ..teachers import EstimatorTeacher, ModuleTeacher
 from ..teaching import Distillation, Objective
 from ..teaching.ensemble import answer_of
@@ -150,9 +152,9 @@ def fit_teacher(
     model = make()
     if isinstance(model, nn.Module):
         fit_labels(model, replace(rows, inputs=reads), row, task, training)
-        model.cpu().eval()
+        plain, _ = in_units(model.cpu().eval(), task)
         output = "logits" if task.name == "classification" else None
-        return ModuleTeacher(model, reads=reads, name=name, space=task.space, output=output, seen=row)
+        return ModuleTeacher(plain, reads=reads, name=name, space=task.space, output=output, seen=row)
     if hasattr(model, "set_params") and "random_state" in model.get_params():
         model.set_params(random_state=seed)
     row = row if rows.known is None else row[rows.known[row].reshape(len(row), -1).all(1)]
@@ -165,6 +167,16 @@ def fit_teacher(
     model.fit(table, target)
     names = None if task.name == "classification" else task.space.names
     return in_names(EstimatorTeacher(model, reads=reads, name=name, names=names, seen=row), task.space)
+
+
+def in_units(module: nn.Module, task: Task) -> tuple[nn.Module, Task]:
+    """A module that answers in units of the target by itself, and the task that reads it so.
+
+    Students of values learn in spreads around a centre that their task knows; outside of tutelage nobody does.
+    """
+    if not isinstance(task, Regression) or task.with_scale:
+        return module, task
+    return InUnits(module, task.centre, task.spread), Regression(task.columns)
 
 
 def fit_labels(module: nn.Module, rows: Rows, row: np.ndarray, task: Task, training: Training) -> None:

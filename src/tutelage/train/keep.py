@@ -17,6 +17,7 @@ from ..report import Report
 from ..store.fingerprint import digest
 from ..tasks import task_to_json
 from .ensembles import keep_ensemble
+from .fitted import in_units
 from .run import FORMAT, read_record, write_record
 from .trial import CHOSEN
 
@@ -47,7 +48,8 @@ def keep(contest: Contest, report: Report, folder: Path) -> None:
         report.save(folder / "report.html")
     except MissingExtraError as error:
         remarks = [str(error)]
-    export(student, example, folder / "student.pt2")
+    shipped, task = in_units(student, first.task)
+    export(shipped, example, folder / "student.pt2")
     if first.ensemble is not None:
         remarks = [*remarks, *keep_ensemble(first.ensemble, first.rows, folder)]
     record = read_record(folder) or {"format": FORMAT, "recipe": None}
@@ -58,7 +60,7 @@ def keep(contest: Contest, report: Report, folder: Path) -> None:
         "created": report.created,
         "command": report.command,
         "seeds": list(report.seeds),
-        "task": task_to_json(first.task),
+        "task": task_to_json(task),
         "inputs": list(first.rows.inputs),
         "preparation": None if preparation is None else preparation.to_json(),
         "plan": report.plan,
