@@ -53,7 +53,7 @@ system:
 	if ! command -v apt-get >/dev/null; then \
 	    echo "Please install Chromium: the browser tests need a program named chromium."; exit 1; fi; \
 	if [ "$$(id -u)" = 0 ]; then as_root=; else as_root=sudo; fi; \
-	$$as_root apt-get update -qq && $$as_root apt-get install -y -qq --no-install-recommends chromium
+	$$as_root apt-get update -qq && $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium
 
 $(VENV)/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
