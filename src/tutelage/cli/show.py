@@ -82,10 +82,3 @@ def new_folder(name: str, asked: Path | None, resume: bool) -> Path:
 def said(remark: str) -> None:
     """A remark for the user, on the standard error stream."""
     print(remark, file=sys.stderr, flush=True)
-
-
-def command_line(parts: list[str]) -> str:
-    """A command as one would type it."""
-    import shlex
-
-    return shlex.join(["tutelage", *parts])

@@ -159,7 +159,11 @@ def calibrate(answer: Answer, target: Tensor, labelled: Tensor) -> Calibration:
 
 
 def from_json(value: Mapping[str, Any]) -> Calibration:
-    """The calibration written by `to_json`."""
+    """The calibration written by `to_json`.
+
+    Raises:
+        InputError: its kind is not known.
+    """
     kind = value["kind"]
     if kind == Temperature.kind:
         return Temperature(float(value["value"]))
@@ -167,7 +171,9 @@ def from_json(value: Mapping[str, Any]) -> Calibration:
         return Confusion(tuple(tuple(row) for row in value["posterior"]))
     if kind == Residual.kind:
         return Residual(tuple(value["scale"]))
-    return AsIs(float(value.get("assumed", 0.9)))
+    if kind == AsIs.kind:
+        return AsIs(float(value["assumed"]))
+    raise InputError(f"calibration {kind!r} is not known: as_is, temperature, confusion, residual")
 
 
 def apply(calibrations: Sequence[Calibration], signals: Signals) -> Signals:
