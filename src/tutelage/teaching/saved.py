@@ -133,7 +133,11 @@ WAY = Way(_save, _load)
 
 def _calibration(calibration: calibrating.Calibration, teacher: Teacher) -> dict[str, Any]:
     value = calibration.to_json()
-    if calibrating.from_json(value) != calibration:
+    try:
+        same = calibrating.from_json(value) == calibration
+    except InputError:
+        same = False
+    if not same:
         raise InputError(
             f"the calibration of teacher {teacher.name!r}, {calibration!r}, cannot be read back from JSON: use one of "
             "tutelage.teaching.calibration"
