@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .teachers import EstimatorTeacher, ModuleTeacher, OnnxTeacher, RuleTeacher, aligned, load_teacher
     from .teaching import Distillation, Ensemble, Live, Memory, Objective
     from .train import (
+        Lane,
         OutOfFold,
         Run,
         Training,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         generate_predictions,
         load,
         optimize_model,
+        sweep,
         train_models,
     )
 
@@ -43,8 +45,8 @@ HOME = {
     "tasks": "Classification MultiLabel Regression",
     "teachers": "EstimatorTeacher ModuleTeacher OnnxTeacher RuleTeacher aligned load_teacher",
     "teaching": "Distillation Ensemble Live Memory Objective",
-    "train": "OutOfFold Run Training calculate_differences distill evaluate_performance fit "
-    "generate_distillation_targets generate_predictions load optimize_model train_models",
+    "train": "Lane OutOfFold Run Training calculate_differences distill evaluate_performance fit "
+    "generate_distillation_targets generate_predictions load optimize_model sweep train_models",
 }
 _WHERE = {name: package for package, names in HOME.items() for name in names.split()}
 
@@ -59,6 +61,7 @@ __all__ = [
     "EstimatorTeacher",
     "InputError",
     "Labels",
+    "Lane",
     "Live",
     "Memory",
     "ModuleTeacher",
@@ -93,6 +96,7 @@ __all__ = [
     "read_images",
     "read_table",
     "rows_of",
+    "sweep",
     "train_models",
 ]
 

@@ -16,16 +16,19 @@ from .steps import (
     optimize_model,
     train_models,
 )
+from .sweep import Lane, Swept, sweep
 
 __all__ = [
     "Cost",
     "Epoch",
     "Finish",
     "Fitted",
+    "Lane",
     "OutOfFold",
     "Performance",
     "Plateau",
     "Run",
+    "Swept",
     "Training",
     "calculate_differences",
     "distill",
@@ -37,6 +40,7 @@ __all__ = [
     "load",
     "open_ensemble",
     "optimize_model",
+    "sweep",
     "task_of",
     "train_models",
 ]

@@ -43,7 +43,7 @@ def answers(
     found: list[Any] = []
     with torch.no_grad():
         for batch in rows.batches(row, size):
-            found.append(_on_cpu(task.answer(student, batch.to(device))))
+            found.append(on_cpu(task.answer(student, batch.to(device))))
     student.train(was)
     return type(found[0]).concat(found), rows.batch(row, inputs=False, truth=True)
 
@@ -160,6 +160,7 @@ def parameters(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
-def _on_cpu(answer: Any) -> Any:
+def on_cpu(answer: Any) -> Any:
+    """The same answer on the CPU."""
     arrays = {name: value.cpu() for name, value in answer.to_arrays().items()}
     return type(answer).from_arrays(arrays, answer.meta())
