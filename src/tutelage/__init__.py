@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .report import Report
     from .store import Store
     from .tasks import Classification, MultiLabel, Regression
-    from .teachers import EstimatorTeacher, ModuleTeacher, OnnxTeacher, RuleTeacher, aligned, load_teacher
+    from .teachers import EstimatorTeacher, ModuleTeacher, OnnxTeacher, RuleTeacher, aligned, load_teacher, optimised
     from .teaching import Distillation, Ensemble, Live, Memory, Objective
     from .train import (
         Lane,
@@ -43,7 +43,7 @@ HOME = {
     "report": "Report",
     "store": "Store",
     "tasks": "Classification MultiLabel Regression",
-    "teachers": "EstimatorTeacher ModuleTeacher OnnxTeacher RuleTeacher aligned load_teacher",
+    "teachers": "EstimatorTeacher ModuleTeacher OnnxTeacher RuleTeacher aligned load_teacher optimised",
     "teaching": "Distillation Ensemble Live Memory Objective",
     "train": "Lane OutOfFold Run Training calculate_differences distill evaluate_performance fit "
     "generate_distillation_targets generate_predictions load optimize_model sweep train_models",
@@ -92,6 +92,7 @@ __all__ = [
     "generate_predictions",
     "load",
     "load_teacher",
+    "optimised",
     "optimize_model",
     "read_images",
     "read_table",

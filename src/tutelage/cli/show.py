@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ..report import Report
 from ..train.contest import Progress as Listener
+from ..train.run import read_record
 
 
 class Bar:
@@ -63,6 +64,9 @@ def results(report: Report, run: Path | None) -> None:
     """The table, where everything lies, and the verdict last."""
     print(replace(report, verdict="").table())
     if run is not None:
+        for teacher, how in (read_record(run) or {}).get("ran", {}).items():
+            if how["steps"]:
+                print(f"teacher {teacher}: {how['words']}")
         print(f"\nrun     {run}\nreport  {run / 'report.html'}\nuse it  tutelage predict {run} DATA")
     print(f"\n{report.verdict}")
 

@@ -7,6 +7,7 @@ from .keep import load_saved, save_teacher
 from .load import load_teacher
 from .module import ModuleTeacher
 from .onnx import OnnxTeacher
+from .optimise import Optimised, optimised
 from .rule import RuleTeacher
 from .saved import load_estimator
 from .stored import StoredRowsTeacher, StoredTeacher, stored
@@ -17,6 +18,7 @@ __all__ = [
     "ExportedTeacher",
     "ModuleTeacher",
     "OnnxTeacher",
+    "Optimised",
     "RuleTeacher",
     "StoredRowsTeacher",
     "StoredTeacher",
@@ -24,6 +26,7 @@ __all__ = [
     "load_estimator",
     "load_saved",
     "load_teacher",
+    "optimised",
     "save_teacher",
     "stored",
     "thread_budget",

@@ -85,6 +85,15 @@ class Aligned:
         """The teacher's, and the alignment."""
         return {**self.teacher.fingerprint, "alignment": digest((self.space.names, self.groups))}
 
+    @property
+    def members(self) -> tuple[Teacher, ...]:
+        """The teacher."""
+        return (self.teacher,)
+
+    def with_members(self, members: Sequence[Teacher]) -> Aligned:
+        """Another teacher with the same names, aligned alike."""
+        return Aligned(members[0], self.space, self.groups)
+
     def answer(self, columns: Columns) -> Answer:
         """The teacher's answer in the task's names."""
         return regrouped(self.teacher.answer(columns), self.groups, self.space, self.name)
@@ -133,6 +142,15 @@ class AlignedByRow:
     def fingerprint(self) -> Mapping[str, str]:
         """As in `Aligned`."""
         return self.plain.fingerprint
+
+    @property
+    def members(self) -> tuple[Teacher, ...]:
+        """The teacher."""
+        return (self.teacher,)
+
+    def with_members(self, members: Sequence[Teacher]) -> AlignedByRow:
+        """As in `Aligned`."""
+        return AlignedByRow(members[0], self.space, self.plain.groups)
 
     def answer(self, columns: Columns) -> Answer:
         """As the teacher's own `answer`, in the task's names."""

@@ -34,10 +34,12 @@ def ask_module(
     size: int,
     device: torch.device,
     fixed: int | None = None,
+    inference: bool = False,
 ) -> Answer:
     """What a callable of tensors answers about all rows, `size` at a time.
 
-    With `fixed` it only takes that many rows: the last slice is filled up, and the filling thrown away.
+    With `fixed` it only takes that many rows: the last slice is filled up, and the filling thrown away. With
+    `inference` it is called in inference mode, which tensors that it keeps would not survive.
 
     Raises:
         InputError: its output is not understood, or does not fit the space.
@@ -48,17 +50,18 @@ def ask_module(
     scales: list[Tensor] = []
     # inside inference mode the answer could not take part in a loss
     with torch.inference_mode(False), torch.no_grad():
-        for part in slices(count, fixed or size):
-            given, rows = cut(columns, part, fixed)
-            mean, scale = numbers_of(called(call, inputs(given), device), reading)
-            if mean.dim() == 0 or len(mean) != (fixed or rows):
-                raise InputError(
-                    f"{reading.who} was given {fixed or rows} rows and answered shape {tuple(mean.shape)}: "
-                    "its first axis must be the rows"
-                )
-            scores.append(mean[:rows].detach().to("cpu", torch.float32))
-            if scale is not None:
-                scales.append(scale[:rows].detach().to("cpu", torch.float32))
+        with torch.inference_mode(inference):
+            for part in slices(count, fixed or size):
+                given, rows = cut(columns, part, fixed)
+                mean, scale = numbers_of(called(call, inputs(given), device), reading)
+                if mean.dim() == 0 or len(mean) != (fixed or rows):
+                    raise InputError(
+                        f"{reading.who} was given {fixed or rows} rows and answered shape {tuple(mean.shape)}: "
+                        "its first axis must be the rows"
+                    )
+                scores.append(mean[:rows].detach().to("cpu", torch.float32))
+                if scale is not None:
+                    scales.append(scale[:rows].detach().to("cpu", torch.float32))
         return reading.answer(torch.cat(scores), scale=torch.cat(scales) if scales else None)
 
 

@@ -30,7 +30,7 @@ def _save_module(teacher: ModuleTeacher, folder: Path, keeping: Keeping) -> dict
     _no_transform(teacher, "a module whose first layers do what the transform does")
     if not teacher.deterministic:
         raise InputError(f"{who} answers by chance, which an exported program would not say: it cannot be saved")
-    device, dtype = teacher._numerics()
+    device, dtype = teacher.numerics
     module = teacher.module if device.type == "cpu" else copy.deepcopy(teacher.module).cpu()
     three = np.arange(3) % _examples(teacher, keeping)
     given = {name: np.asarray(keeping.columns[name])[three] for name in teacher.reads}

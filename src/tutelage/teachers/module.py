@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from itertools import chain
 from typing import Any, final
 
 import numpy as np
@@ -13,6 +16,7 @@ from ..core import Columns, InputError, Space
 from ..core.spaces import Answer
 from .batching import Transform, ask_module, evaluating, stacked_inputs
 from .digest import digest, digest_module
+from .folding import Step, changed
 from .naming import reads_of, rows_in, seen_of, space_of
 from .output import Output, Reading
 
@@ -38,6 +42,7 @@ class ModuleTeacher:
         seen: row numbers it was trained on.
         frozen: False for a module that still learns.
         deterministic: False for a module that answers by chance.
+        optimise: False to have it always asked as it is, whatever `optimised` could do.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class ModuleTeacher:
         seen: np.ndarray | Sequence[int] | None = None,
         frozen: bool = True,
         deterministic: bool = True,
+        optimise: bool = True,
     ) -> None:
         if batch_size < 1:
             raise InputError(f"teacher {name!r}: batch_size must be at least 1, got {batch_size}")
@@ -67,6 +73,9 @@ class ModuleTeacher:
         self.module = module if device is None else module.to(device)
         self.transform = transform
         self.batch_size = batch_size
+        self.optimise = optimise
+        self.steps: tuple[Step, ...] = ()
+        self._changed: tuple[nn.Module, int] | None = None
         self._reading = Reading(self.space, output, f"teacher {name!r}")
         self._transform_digest = "none" if transform is None else digest(transform)
 
@@ -83,12 +92,13 @@ class ModuleTeacher:
     @property
     def fingerprint(self) -> Mapping[str, str]:
         """Weights, architecture, transform, numerics and output."""
-        device, dtype = self._numerics()
+        device, dtype = self.numerics
+        way = f":{'+'.join(self.steps)}" if self.steps else ""
         return {
             "kind": "module",
             **digest_module(self.module),
             "transform": self._transform_digest,
-            "numerics": f"{device.type}:{dtype}",
+            "numerics": f"{device.type}:{dtype}{way}",
             "output": self._reading.fingerprint,
             "reads": digest(self.reads),
             "names": digest(self.space.names),
@@ -101,16 +111,54 @@ class ModuleTeacher:
             InputError: a column is missing or not numeric, or the output does not fit the space.
         """
         count = rows_in(columns, self.reads, self._reading.who)
-        device, dtype = self._numerics()
+        device, dtype = self.numerics
         inputs = self.transform or stacked_inputs(self.reads, dtype, self._reading.who)
         given = {name: columns[name] for name in self.reads}
-        with evaluating(self.module):
+        with ExitStack() as inside:
+            if self.steps:
+                asked, _ = self._copy()
+                inside.enter_context(torch.autocast(device.type, torch.bfloat16, enabled="bf16" in self.steps))
+            else:
+                asked = self.module
+                inside.enter_context(evaluating(asked))
             return ask_module(
-                self.module, given, inputs, self._reading, count=count, size=self.batch_size, device=device
+                asked,
+                given,
+                inputs,
+                self._reading,
+                count=count,
+                size=self.batch_size,
+                device=device,
+                inference=bool(self.steps),
             )
 
-    def _numerics(self) -> tuple[torch.device, torch.dtype]:
-        tensors = [*self.module.parameters(), *self.module.buffers()]
-        floats = [tensor.dtype for tensor in tensors if tensor.dtype.is_floating_point]
-        device = tensors[0].device if tensors else torch.device("cpu")
-        return device, floats[0] if floats else torch.float32
+    def run_as(self, steps: Sequence[Step]) -> ModuleTeacher:
+        """The same teacher, answering through a faster copy of its module, which is made at the first answer.
+
+        Args:
+            steps: what is done to the copy, in the order of `folding.STEPS`; none asks the module itself. They are
+                part of the fingerprint.
+        """
+        made = copy.copy(self)
+        made.steps, made._changed = tuple(steps), None
+        return made
+
+    @property
+    def folded(self) -> int:
+        """How many BatchNorms the copy lacks."""
+        return self._copy()[1] if self.steps else 0
+
+    def _copy(self) -> tuple[nn.Module, int]:
+        if self._changed is None:
+            self._changed = changed(self.module, self.steps)
+        return self._changed
+
+    @property
+    def numerics(self) -> tuple[torch.device, torch.dtype]:
+        """Where the first parameter or buffer lies, and the type of the first that holds floats."""
+        device: torch.device | None = None
+        for tensor in chain(self.module.parameters(), self.module.buffers()):
+            device = device or tensor.device
+            if tensor.dtype.is_floating_point:
+                return device, tensor.dtype
+        return device or torch.device("cpu"), torch.float32

@@ -76,6 +76,15 @@ class OutOfFold:
         parts = [f"{k}={v}" for model in self.models for k, v in sorted(model.fingerprint.items())]
         return {"models": digest(*parts), "folds": digest(self.fold.tobytes())}
 
+    @property
+    def members(self) -> tuple[Teacher, ...]:
+        """The fold models."""
+        return self.models
+
+    def with_members(self, members: Sequence[Teacher]) -> OutOfFold:
+        """The same with other fold models."""
+        return replace(self, models=tuple(members))
+
     def answer(self, columns: Columns) -> Any:
         """The mean of the fold models, for rows that none was fitted on."""
         return _mean([model.answer(columns) for model in self.models])

@@ -69,6 +69,7 @@ def keep(contest: Contest, report: Report, folder: Path) -> None:
         "objective": repr(chosen.target.objective),
         "calibrations": {n: c.to_json() for n, c in zip(chosen.target.names, chosen.target.calibrations, strict=True)},
         "teachers": {t.name: dict(t.fingerprint) for t in first.teachers},
+        "ran": {one.teacher: {"steps": one.steps, "words": str(one)} for one in first.ran},
         "splits": {name: digest(part.tobytes()) for name, part in _splits(first.rows).items()} | dict(report.splits),
         "test_openings": first.rows.test.openings,
         "student": {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from ..core import Fusion, SignalSource, Task, Teacher
 from ..data import Rows
 from ..report import Report
 from ..store import Store
+from ..teachers import Optimised, optimised
+from ..teachers.optimise import SAMPLE
 from ..teaching import Distillation, Live, Objective
 from ..teaching.compared import Differences, differences
 from ..teaching.heldout import calibrated, learn
@@ -29,6 +32,7 @@ from .trial import default_objective, labelled_rows
 
 Make = Callable[[], Any]
 Asked = Callable[[TeachProgress], None] | None
+Ran = Callable[[Optimised], None] | None
 Learnt = Callable[[Epoch, int], None] | None
 
 
@@ -63,13 +67,47 @@ def train_models(
 
 
 def generate_predictions(
-    teachers: Sequence[Teacher], rows: Rows, store: Store, codec: str = "fp32", progress: Asked = None
+    teachers: Sequence[Teacher],
+    rows: Rows,
+    store: Store,
+    codec: str = "fp32",
+    progress: Asked = None,
+    *,
+    optimise: bool = True,
+    ran: Ran = None,
 ) -> SignalSource:
-    """Step 2: each teacher answers each training and validation row once; who is not frozen is asked live instead."""
+    """Step 2: each teacher answers each training and validation row once; who is not frozen is asked live instead.
+
+    Args:
+        teachers: whoever answers; they are aligned to the task's names here.
+        rows: the table.
+        store: keeps the answers.
+        codec: how they are written; see `teach`.
+        progress: told how far the teachers are.
+        optimise: let torch modules run faster where their answers stay the same; see `tutelage.teachers.optimised`.
+        ran: told how each teacher is run.
+    """
     named = tuple(in_names(teacher, rows.space) for teacher in teachers)
-    if not all(teacher.frozen and teacher.deterministic for teacher in named):
-        return Live(named, rows.columns)
-    return teach(named, rows.columns, rows.taught, store, codec=codec, progress=progress)
+    frozen = all(teacher.frozen and teacher.deterministic for teacher in named)
+    ready = partial(_ready, rows=rows, store=store if frozen else None, ran=ran) if optimise else _as_it_is
+    if not frozen:
+        return Live(tuple(ready(teacher) for teacher in named), rows.columns)
+    made = [partial(ready, teacher) for teacher in named]
+    return teach(made, rows.columns, rows.taught, store, codec=codec, progress=progress)
+
+
+def _ready(teacher: Teacher, *, rows: Rows, store: Store | None, ran: Ran) -> Teacher:
+    """A teacher as it is run: as the store knows it, else as its answers about the first rows allow."""
+    manifest = None if store is None else store.manifest(teacher.name)
+    sample = {name: rows.columns[name][rows.taught[:SAMPLE]] for name in teacher.reads if name in rows.columns}
+    made, what = optimised(teacher, sample, stored=None if manifest is None else manifest.fingerprint)
+    if ran is not None:
+        ran(what)
+    return made
+
+
+def _as_it_is(teacher: Teacher) -> Teacher:
+    return teacher
 
 
 def calculate_differences(source: SignalSource, rows: Rows, row: np.ndarray | None = None) -> Differences:
@@ -128,15 +166,21 @@ def distill(
     baselines: Mapping[str, Callable[[Rows, int], Teacher]] | None = None,
     finish: Finish | None = None,
     seen_ok: bool = False,
+    optimise: bool = True,
     title: str = "distillation",
     progress: Progress | None = None,
 ) -> Report:
-    """From many teachers to one student, with the evidence; see `Contest` for the arguments."""
+    """From many teachers to one student, with the evidence; see `Contest` for the arguments.
+
+    With `optimise` torch teachers run faster where their answers stay the same; see `generate_predictions`.
+    """
     settings = training or Training()
     contest = Contest(student, rows, teachers, fusion, objective, settings, seeds, title, progress, seen_ok, run)
     for seed in seeds:
         trial = contest.start(seed)
-        signals = generate_predictions(trial.teachers, trial.rows, trial.store, progress=trial.told)
+        signals = generate_predictions(
+            trial.teachers, trial.rows, trial.store, progress=trial.told, optimise=optimise, ran=trial.ran.append
+        )
         trial.taught(signals, calculate_differences(signals, trial.rows))
         for entry in trial.entries():
             target = generate_distillation_targets(entry.source, entry.rows, entry.fusion, objective, trial.heldout)

@@ -191,6 +191,7 @@ def _notes(trials: Sequence[Trial]) -> tuple[str, ...]:
         if trial.finished:
             notes.append(f"seed {trial.seed}: last stage on labels: {trial.finished} (best on validation rows).")
     first = trials[0]
+    notes += [f"teacher {one.teacher!r} while it taught: {one}." for one in first.ran if not one.why]
     unlabelled = len(first.rows.train) - len(first.rows.labelled_train)
     if unlabelled:
         notes.append(

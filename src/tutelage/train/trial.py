@@ -17,7 +17,7 @@ from ..data.rows import Rows, batch_count
 from ..fusion import Mean
 from ..store import Store
 from ..tasks import Regression
-from ..teachers import thread_budget
+from ..teachers import Optimised, thread_budget
 from ..teaching import Distillation, Objective
 from ..teaching.compared import Differences
 from ..teaching.ensemble import Ensemble
@@ -87,6 +87,7 @@ class Trial:
         fusion: the chosen one; `why` says for what reason.
         single: name of the best single teacher on held-out rows.
         flags: teachers that seem to have been trained on training rows, and why.
+        ran: how the teachers were run while they taught.
     """
 
     seed: int
@@ -107,6 +108,7 @@ class Trial:
     finished: str = ""
     single: str = ""
     flags: dict[str, str] = field(default_factory=dict[str, str])
+    ran: list[Optimised] = field(default_factory=list[Optimised])
     signals: SignalSource | None = None
     differences: Differences | None = None
     ensemble: Ensemble | None = None
