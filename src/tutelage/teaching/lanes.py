@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -40,6 +40,7 @@ class LaneLoss:
     told: Tensor | None
 
 
+@runtime_checkable
 class Lanes(Protocol):
     """Some lanes whose losses are computed together.
 
