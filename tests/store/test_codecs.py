@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -26,13 +25,13 @@ def there_and_back(codec: Codec, answer: Answer) -> tuple[Answer, Tensor]:
         assert arrays[name].shape == (len(answer), *field.width)
         assert arrays[name].dtype == field.stored
 
-    def read(name: str, out: np.ndarray | None) -> np.ndarray:
-        return np.take(arrays[name], np.arange(len(answer)), axis=0, out=out, mode="clip")
+    def read(name: str, lent: bool) -> Tensor:
+        return torch.from_numpy(arrays[name].copy())
 
     fields, meta = codec.decoded(answer)
-    dtypes = {"bits": torch.bool, "float32": torch.float32}
-    out = {name: torch.empty(len(answer), *field.shape, dtype=dtypes[field.dtype]) for name, field in fields.items()}
-    codec.decode(read, stored, meta, out)
+    out = codec.decode(read, stored, answer.coverage)
+    assert {name: tuple(tensor.shape[1:]) for name, tensor in out.items()} == {n: f.shape for n, f in fields.items()}
+    assert all(tensor.dtype == (torch.bool if name == "valid" else torch.float32) for name, tensor in out.items())
     bound = codec.bound(read, len(answer), answer.kind_of_space, answer.meta())
     return type(answer).from_arrays(out, meta), bound
 

@@ -14,8 +14,9 @@ from torch import Tensor
 from ..core import Answer
 from .layout import Field
 
-Read = Callable[[str, np.ndarray | None], np.ndarray]
-"""Reads the records of the asked rows of one stored array, into the given array where there is one."""
+Read = Callable[[str, bool], Tensor]
+"""Reads the records of the asked rows of one stored array, axes of teachers and rows first; what is only lent (True)
+holds until the next batch is read."""
 
 LARGEST = 65504.0
 """Log-odds of this size and beyond mean the same; the largest float16."""
@@ -63,10 +64,14 @@ class Codec(Protocol):
         """The arrays and the meta that `decode` will give for answers like this one."""
         ...
 
-    def decode(
-        self, read: Read, stored: Mapping[str, Field], meta: Mapping[str, Any], out: Mapping[str, Tensor]
-    ) -> None:
-        """Fills `out` with the rows that `read` reads; what is not in `stored` is left as it is."""
+    def decode(self, read: Read, stored: Mapping[str, Field], coverage: Tensor | None) -> dict[str, Tensor]:
+        """The arrays `decoded` spoke of, for the rows that `read` reads; what is not in `stored` is left out.
+
+        Args:
+            read: reads arrays [..., B, *width], of one teacher or several.
+            stored: what to read.
+            coverage: bool [..., C], where answers have one.
+        """
         ...
 
     def unit(self, kind: str, meta: Mapping[str, Any]) -> str:

@@ -57,21 +57,9 @@ class Dense:
         arrays = answer.to_arrays().items()
         return {name: written(array[:0].cpu(), "float32")[0] for name, array in arrays}, answer.meta()
 
-    def decode(
-        self, read: Read, stored: Mapping[str, Field], meta: Mapping[str, Any], out: Mapping[str, Tensor]
-    ) -> None:
-        """Array by array; what is stored as it is goes straight into `out`."""
-        for name, field in stored.items():
-            if field.dtype == "bits":
-                packed = read(name, None)
-                bits = np.unpackbits(packed, axis=-1, count=math.prod(field.shape), bitorder="little")
-                out[name].copy_(torch.from_numpy(bits).view(out[name].shape))
-            elif field.dtype == "float16":
-                out[name].copy_(torch.from_numpy(read(name, None)))
-            elif field.dtype == "bfloat16":
-                out[name].copy_(torch.from_numpy(read(name, None).view(np.int16)).view(torch.bfloat16))
-            else:
-                read(name, out[name].numpy())
+    def decode(self, read: Read, stored: Mapping[str, Field], coverage: Tensor | None) -> dict[str, Tensor]:
+        """Array by array, floats as float32."""
+        return {name: _decoded(read(name, field.dtype in _CHANGED), field) for name, field in stored.items()}
 
     def unit(self, kind: str, meta: Mapping[str, Any]) -> str:
         """What `bound` measures."""
@@ -87,7 +75,7 @@ class Dense:
         if kind == "labels":
             u = 0.224 * u / (1 - u) + SMALLEST[self.dtype]
         elif kind == "classes" and meta["kind"] != "votes":
-            u = u * math.log(max(sum(meta["coverage"]), 1)) / (1 - u) + SMALLEST[self.dtype]
+            u = u * math.log(max(int(sum(meta["coverage"])), 1)) / (1 - u) + SMALLEST[self.dtype]
         return torch.full((rows,), u)
 
     def wrote(self, other: Codec) -> bool:
@@ -97,6 +85,23 @@ class Dense:
     def to_json(self) -> dict[str, Any]:
         """JSON form."""
         return {"kind": self.kind, "dtype": self.dtype}
+
+
+_CHANGED = frozenset({"bits", "float16", "bfloat16"})
+"""What is decoded into other memory than it was read to."""
+
+
+def _decoded(found: Tensor, field: Field) -> Tensor:
+    if field.dtype == "float16":
+        return found.float()
+    if field.dtype == "bfloat16":
+        return found.view(torch.bfloat16).float()
+    if field.dtype != "bits":
+        return found
+    if not field.shape:
+        return found[..., 0] != 0
+    bits = np.unpackbits(found.numpy(), axis=-1, count=math.prod(field.shape), bitorder="little")
+    return torch.from_numpy(bits.view(np.bool_)).view(*found.shape[:-1], *field.shape)
 
 
 def _rounded_well(answer: Classes | Labels) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Reading answers: data files mapped into memory, gathered by row number straight into one tensor."""
+"""Reading what one teacher said: its data files, mapped into memory."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..core import KINDS, Signals, Space, StoreError
+from ..core import KINDS, Space, StoreError
 from . import codecs
 from .codec import Bound
 from .fingerprint import digest, raw
@@ -57,7 +57,7 @@ class Reader:
         self.folder = folder
         self.manifest = Manifest.read(folder)
         self.codec = codecs.from_json(self.manifest.codec, folder / "manifest.json")
-        self.meta = {k: np.array(v) if _is_mask(v) else v for k, v in self.manifest.meta.items()}
+        self.meta = {k: torch.tensor(v) if _is_mask(v) else v for k, v in self.manifest.meta.items()}
         self.space = Space(KINDS[self.manifest.kind], self.manifest.names)
         size = self.manifest.shard_rows
         self.markers = {(view, shard): Marker.read(path, size) for view, shard, path in markers(folder)}
@@ -82,20 +82,9 @@ class Reader:
         ]
         return digest(*fixed, *moving)
 
-    def read(self, row: np.ndarray, view: int, out: Mapping[str, Tensor]) -> None:
-        """Decodes the answers about these row numbers into `out`.
-
-        Raises:
-            StoreError: some of them are not stored.
-        """
-        opened = self._check(row, view)
-        for name in opened.full:
-            out[name].fill_(True)
-        self.codec.decode(_Rows(opened, row), opened.stored, self.meta, out)
-
     def bound(self, row: np.ndarray, view: int) -> Tensor:
         """float [B]: the most by which each of these rows may differ from what the teacher said."""
-        opened = self._check(row, view)
+        opened = self.check(row, view)
         return self.codec.bound(_Rows(opened, row), len(row), self.manifest.kind, self.meta)
 
     def error(self) -> Bound:
@@ -118,7 +107,12 @@ class Reader:
                     damage.append(f"{file}: rows {place[0]}..{place[-1]} do not match their checksum")
         return damage
 
-    def _check(self, row: np.ndarray, view: int) -> View:
+    def check(self, row: np.ndarray, view: int) -> View:
+        """The view, when all of these rows are in it.
+
+        Raises:
+            StoreError: some of them are not stored.
+        """
         opened = self.views.get(view)
         if opened is None:
             raise self._absent(row, view)
@@ -172,113 +166,9 @@ class _Rows:
         self.view = view
         self.row = row
 
-    def __call__(self, name: str, out: np.ndarray | None) -> np.ndarray:
-        return self.view.arrays[name].take(self.row, 0, out, "clip")
+    def __call__(self, name: str, lent: bool) -> Tensor:
+        return torch.from_numpy(self.view.arrays[name].take(self.row, 0))
 
 
 def _is_mask(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(item, bool) for item in value)  # pyright: ignore[reportUnknownVariableType]
-
-
-@dataclass(frozen=True)
-class StoredSignals:
-    """Signals of some teachers, read from a store; a `SignalSource`.
-
-    Answers of equal kind and shape are parts of one [T, B, ...] tensor.
-    """
-
-    readers: tuple[Reader, ...]
-    live: bool = False
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Teacher names."""
-        return tuple(reader.name for reader in self.readers)
-
-    @property
-    def spaces(self) -> tuple[Space, ...]:
-        """What each teacher answers with, in its own names."""
-        return tuple(reader.space for reader in self.readers)
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """One key per teacher, different as soon as the teacher, its data or its stored answers are."""
-        return tuple(reader.key for reader in self.readers)
-
-    def only(self, name: str) -> StoredSignals:
-        """The signals of one teacher."""
-        return StoredSignals((self.readers[self.names.index(name)],))
-
-    @property
-    def folder(self) -> Path:
-        """Where statistics computed from these signals are kept."""
-        return self.readers[0].folder.parent / ".means"
-
-    @property
-    def errors(self) -> tuple[Bound, ...]:
-        """What the codec of each teacher may have changed, at most, in any row."""
-        return tuple(reader.error() for reader in self.readers)
-
-    @cached_property
-    def _groups(self) -> list[tuple[list[tuple[str, tuple[int, ...], torch.dtype]], list[int]]]:
-        """Name, shape and type of the arrays of each form of answer, and the teachers that have it."""
-        groups: dict[Any, list[int]] = {}
-        for number, reader in enumerate(self.readers):
-            groups.setdefault((reader.manifest.kind, tuple(reader.manifest.answer.items())), []).append(number)
-        return [
-            ([(name, field.shape, _torch_dtype(field)) for name, field in form], members)
-            for (_, form), members in groups.items()
-        ]
-
-    def gather(self, row: Tensor, view: Tensor) -> Signals:
-        """The signals about these rows, float32.
-
-        Args:
-            row: int64 [B].
-            view: int64 [B].
-
-        Raises:
-            StoreError: a row is not stored, or negative.
-        """
-        answers: list[Any] = [None] * len(self.readers)
-        parts = _by_view(row.numpy(), view.numpy())
-        size = row.shape[0]
-        for fields, members in self._groups:
-            out = {name: torch.empty((len(members), size, *tail), dtype=dtype) for name, tail, dtype in fields}
-            for i, number in enumerate(members):
-                reader = self.readers[number]
-                arrays = {name: tensor[i] for name, tensor in out.items()}
-                for one, rows, place in parts:
-                    _fill(reader, rows, one, arrays, place)
-                answers[number] = reader.space.answer.from_arrays(arrays, reader.meta)
-        return Signals(self.names, tuple(answers))
-
-    def bounds(self, row: Tensor, view: Tensor) -> Tensor:
-        """float [T, B]: the most by which each row may differ from what each teacher said."""
-        found = torch.zeros(len(self.readers), len(row))
-        for one, rows, place in _by_view(row.numpy(), view.numpy()):
-            for i, reader in enumerate(self.readers):
-                found[i, slice(None) if place is None else place] = reader.bound(rows, one)
-        return found
-
-
-def _by_view(row: np.ndarray, view: np.ndarray) -> list[tuple[int, np.ndarray, Tensor | None]]:
-    """The rows of each view and where they stand in the batch (None: they are the batch)."""
-    if not np.count_nonzero(view):
-        return [(0, row, None)] if len(view) else []
-    places = [(int(one), (view == one).nonzero()[0]) for one in np.unique(view)]
-    return [(one, row[place], torch.from_numpy(place)) for one, place in places]
-
-
-def _fill(reader: Reader, row: np.ndarray, view: int, arrays: Mapping[str, Tensor], place: Tensor | None) -> None:
-    if place is None:
-        reader.read(row, view, arrays)
-        return
-    part = {name: torch.empty(len(row), *tensor.shape[1:], dtype=tensor.dtype) for name, tensor in arrays.items()}
-    reader.read(row, view, part)
-    for name, tensor in part.items():
-        arrays[name][place] = tensor
-
-
-def _torch_dtype(field: Field) -> torch.dtype:
-    return torch.bool if field.dtype == "bits" else getattr(torch, field.dtype)

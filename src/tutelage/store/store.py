@@ -13,9 +13,10 @@ import numpy as np
 
 from ..core import Answer, InputError, Space, StoreError
 from .codec import Bound, Codec
+from .gather import StoredSignals
 from .layout import Manifest, folder_name
 from .locks import held, take
-from .reader import Reader, StoredSignals
+from .reader import Reader
 from .writer import Writer
 
 SHARD_BYTES = 4 << 20

@@ -74,20 +74,20 @@ class TopK:
         fields = {"scores": Field((answer.coverage.shape[-1],), "float32"), "valid": Field((), "bits")}
         return fields, answer.meta() | {"kind": "log_probs"}
 
-    def decode(
-        self, read: Read, stored: Mapping[str, Field], meta: Mapping[str, Any], out: Mapping[str, Tensor]
-    ) -> None:
+    def decode(self, read: Read, stored: Mapping[str, Field], coverage: Tensor | None) -> dict[str, Tensor]:
         """Kept log-probabilities where there are some, the spread rest elsewhere, 0 off coverage."""
-        coverage = torch.tensor(meta["coverage"], dtype=torch.bool)
-        index = torch.from_numpy(read("index", None).astype(np.int64))
-        kept = torch.from_numpy(read("kept", None)).float()
-        rest = torch.from_numpy(read("rest", None)).clamp(_TINY, 1 - 1e-6).unsqueeze(-1)
-        others = max(int(coverage.sum()) - index.shape[-1], 1)
-        scores = out["scores"]
-        scores.copy_((rest / others).log().expand_as(scores)).masked_fill_(~coverage, 0.0)
+        assert coverage is not None
+        index = read("index", True).long()
+        kept = read("kept", True).float()
+        rest = read("rest", True).clamp(_TINY, 1 - 1e-6).unsqueeze(-1)
+        known = coverage.unsqueeze(-2)
+        others = (known.sum(-1, keepdim=True) - index.shape[-1]).clamp_min(1)
+        scores = (rest / others).log().expand(*index.shape[:-1], coverage.shape[-1]).masked_fill(~known, 0.0)
         scores.scatter_(-1, index, kept.log_softmax(-1) + torch.log1p(-rest))
+        found = {"scores": scores}
         if "valid" in stored:
-            out["valid"].copy_(torch.from_numpy(read("valid", None)).squeeze(-1))
+            found["valid"] = read("valid", True)[..., 0] != 0
+        return found
 
     def unit(self, kind: str, meta: Mapping[str, Any]) -> str:
         """What `bound` measures."""
@@ -96,7 +96,7 @@ class TopK:
     def bound(self, read: Read, rows: int, kind: str, meta: Mapping[str, Any]) -> Tensor:
         """The mass that was not kept, plus the rounding of what was."""
         u = ROUNDING["float16"]
-        rest = torch.from_numpy(read("rest", None))
+        rest = read("rest", True)
         return rest + u * math.log(cast("int", self.k)) / (1 - u) + 1e-6
 
     def wrote(self, other: Codec) -> bool:
