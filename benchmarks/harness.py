@@ -65,7 +65,8 @@ def arguments(doc: str | None, **extra: Any) -> argparse.Namespace:
     parser.add_argument("--smoke", action="store_true", help="tiny sizes, two rounds, one process: only to try it out")
     parser.add_argument("--json", type=Path, help="append the figures to this file, one JSON object a line")
     for name, default in extra.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
+        flag = {"action": "store_true"} if default is False else {"type": type(default), "default": default}
+        parser.add_argument(f"--{name.replace('_', '-')}", **flag)
     given = parser.parse_args()
     if given.smoke:
         given.rounds = 2

@@ -1,5 +1,6 @@
 """Training, evaluation, and the main job."""
 
+from .choose import best_single, choose_fusion
 from .ensembles import open_ensemble
 from .evaluate import Cost, Performance, task_of
 from .finish import Finish
@@ -30,7 +31,9 @@ __all__ = [
     "Run",
     "Swept",
     "Training",
+    "best_single",
     "calculate_differences",
+    "choose_fusion",
     "distill",
     "evaluate_performance",
     "fit",

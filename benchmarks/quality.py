@@ -1,0 +1,193 @@
+"""Quality: which fusion, which objective, on six protocols with 30 labelled rows each, over paired seeds.
+
+One cell is a protocol and a seed: a new split, new teachers, a new student (MLP D-32-C, 600 steps, last epoch); all
+lanes of a cell share them. Cells are appended to `--results` as they are done, so that a killed run continues; the
+tables are printed from that file alone.
+
+    python benchmarks/quality.py --data FOLDER --results quality.jsonl [--seeds 40] [--jobs 2] [--tables-only]
+
+`--part grid` runs every fusion with every objective; `--part sizes` varies the rows; `--part all` runs both.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import evidence
+import harness
+import numpy as np
+import protocols
+import torch
+
+import tutelage as tl
+from tutelage import fusion as f
+from tutelage.core import Classes, Target
+from tutelage.teaching import terms
+from tutelage.train import best_single, choose_fusion, task_of
+
+FUSIONS: dict[str, Any] = {
+    "mean": f.Mean(),
+    "geometric mean": f.GeometricMean(),
+    "soft vote": f.SoftVote(),
+    "hard vote": f.HardVote(),
+    "winner of the vote": f.HardVote("winner"),
+    "median": f.Median(),
+    "trimmed mean": f.Trimmed(),
+    "entropy": f.Entropy(),
+    "sharp entropy": f.Entropy("softmax", tau=0.2),
+    "confidence": f.Confidence(),
+    "confidence, softmax": f.Confidence("softmax"),
+    "performance": f.Performance(),
+    "performance, correct": f.Performance("correct"),
+    "dynamic performance": f.DynamicPerformance(),
+    "difference": f.Difference(),
+    "stacking": f.Stacking(),
+}
+OBJECTIVES: dict[str, Any] = {"KL": terms.KL(2.0), "DKD": terms.DKD(), "DIST": terms.DIST(), "LSKD": terms.LSKD()}
+SLOW = ("dynamic performance",)
+"""Rules that look at the student in every epoch: with KL only, and with 30 labels only."""
+LABELLED, TRANSFER = (10, 100, 300, 700), (100, 300)
+SIZED = ("few", "specialists", "views")
+
+
+@dataclass(frozen=True)
+class PseudoLabels:
+    """The class that the plain mean thinks best, as a hard label: what one does without soft targets."""
+
+    name = "pseudo_labels"
+    gives = "target"
+    needs = frozenset[str]()
+    invariants = frozenset[str]()
+    source = "lee2013"
+
+    def __call__(self, signals: Any, context: Any) -> Target:
+        """One-hot answers at temperature 1."""
+        mean = f.SoftVote()(signals, context).answer
+        hot = torch.nn.functional.one_hot(mean.scores.argmax(-1), mean.scores.shape[-1]).float()
+        return Target(Classes.from_probs(hot, valid=mean.valid, coverage=mean.coverage), 1.0)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One protocol and seed: of the grid, or with other numbers of rows."""
+
+    part: str
+    protocol: str
+    seed: int
+    steps: int
+    data: Path | None
+
+    @property
+    def key(self) -> str:
+        """What it is called in the file of results."""
+        return f"{self.part}/{self.protocol}/{self.seed}/{self.steps}"
+
+
+def solve(cell: Cell) -> dict[str, Any]:
+    """The line of one cell."""
+    start, draw = time.process_time(), protocols.draw(cell.protocol, cell.seed, cell.data)
+    runs: list[dict[str, Any]] = []
+    if cell.part == "grid":
+        runs.append(contest(draw, draw.rows(), cell, OBJECTIVES, FUSIONS))
+    else:
+        plain = {"KL": OBJECTIVES["KL"]}
+        sizes = [(n, len(draw.transfer)) for n in LABELLED] + [(protocols.LABELLED, n) for n in TRANSFER]
+        quick = {name: fusion for name, fusion in FUSIONS.items() if name not in SLOW}
+        runs += [contest(draw, draw.rows(*size), cell, plain, quick) | {"size": size} for size in sizes]
+    return {"key": cell.key, "protocol": cell.protocol, "seed": cell.seed, "seconds": time.process_time() - start,
+            "part": cell.part, "runs": runs}  # fmt: skip
+
+
+def contest(draw: protocols.Draw, rows: tl.Rows, cell: Cell, objectives: Mapping[str, Any], fusions: Any) -> Any:
+    """What every rule achieves on the test rows with every objective, and on what share of rows it acted."""
+    task, source = task_of(rows), draw.source(rows)
+    held = rows.batch(rows.labelled_train, inputs=False)
+    signals = source.gather(held.row, held.view)
+    chosen, why = choose_fusion(signals, task, held)
+    single = best_single(signals, task, held)
+    lanes: list[tl.Lane] = []
+    refused: list[str] = []
+    for name, fusion in (fusions | {"default": chosen, "single": f.Mean(), "pseudo-labels": PseudoLabels()}).items():
+        asked = source.only(single) if name == "single" else source
+        for term in objectives if name in FUSIONS and name not in SLOW else ("KL",):
+            objective = tl.Objective((OBJECTIVES[term],), soft=0.9)
+            try:
+                target = tl.generate_distillation_targets(asked, rows, fusion, objective)
+            except tl.InputError:
+                refused.append(name)
+                break
+            lanes.append(tl.Lane(f"{name}|{term}", target, cell.seed))
+    size = sum(int(np.prod(rows.columns[name].shape[1:])) for name in rows.inputs)
+
+    def student() -> tl.MLP:
+        torch.manual_seed(cell.seed)
+        return tl.MLP(size, len(rows.space.names), (32,))
+
+    swept = tl.sweep(student, lanes, rows, training(len(rows.train), cell))
+    few = tl.Lane("scratch|KL", tl.generate_distillation_targets(None, rows, f.Mean()), cell.seed)
+    own = evidence.labelled_only(rows)
+    scratch = tl.fit(student(), few.target, own, training(len(own.train), cell))
+    batch = rows.batch(draw.test, truth=True)
+    found: dict[str, Any] = {}
+    for lane, fitted in zip((*lanes, few), (*swept.fitted, scratch), strict=True):
+        with torch.no_grad():
+            values = task.metrics(task.answer(fitted.student.eval(), batch), batch.target, batch.labelled)
+        acted = fitted.history[-1].acted
+        found[lane.name] = {key: round(value, 6) for key, value in values.items()} | {"acted": round(acted, 4)}
+    return {"found": found, "refused": refused, "default": chosen.name, "single": single, "why": why}
+
+
+def training(rows: int, cell: Cell) -> tl.Training:
+    """So many epochs that a student takes the planned number of steps."""
+    return tl.Training(epochs=max(1, round(cell.steps / max(1, -(-rows // 64)))), seed=cell.seed, lr=0.01, threads=1)
+
+
+def cells(given: Any) -> list[Cell]:
+    """What has to be computed."""
+    data = Path(given.data).resolve() if given.data else None
+    names = [name for name in given.protocols.split(",") if data or name not in ("mfeat", "heart")]
+    grid = [Cell("grid", name, seed, given.steps, data) for seed in range(given.seeds) for name in names]
+    sized = [name for name in SIZED if name in names]
+    sizes = [Cell("sizes", name, seed, given.steps, data) for seed in range(given.size_seeds) for name in sized]
+    return {"grid": grid, "sizes": sizes, "all": grid + sizes}[given.part]
+
+
+def work(wanted: list[Cell], jobs: int) -> Iterator[dict[str, Any]]:
+    """The lines of these cells as they are done, on one thread each."""
+    if jobs == 1:
+        yield from map(solve, wanted)
+        return
+    with multiprocessing.get_context("spawn").Pool(jobs, torch.set_num_threads, (1,)) as pool:
+        yield from pool.imap_unordered(solve, wanted)
+
+
+def main() -> None:
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
+    torch.set_num_threads(1)
+    given = harness.arguments(
+        __doc__, data=os.environ.get("TUTELAGE_DATA", ""), results="", seeds=40, size_seeds=20, steps=600, jobs=2,
+        protocols=",".join(protocols.PROTOCOLS), part="all", tables_only=False,
+    )  # fmt: skip
+    if given.smoke:
+        given.seeds, given.size_seeds, given.steps, given.jobs, given.protocols = 2, 0, 10, 1, "few,specialists"
+    path = Path(given.results) if given.results else Path(tempfile.mkdtemp()) / "quality.jsonl"
+    done = {line["key"] for line in evidence.lines(path)}
+    wanted = [] if given.tables_only else [cell for cell in cells(given) if cell.key not in done]
+    for number, line in enumerate(work(wanted, given.jobs), 1):
+        with path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        print(f"{number} of {len(wanted)}: {line['key']}, {line['seconds']:.0f} s CPU", flush=True)
+    evidence.show(evidence.lines(path), given)
+
+
+if __name__ == "__main__":
+    main()
