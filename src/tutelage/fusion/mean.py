@@ -18,6 +18,7 @@ class Mean:
     gives = "weights"
     needs = frozenset[str]()
     invariants = INVARIANTS
+    blind = True
     source = "you2017"
 
     def __call__(self, signals: Any, context: Context) -> Weights:

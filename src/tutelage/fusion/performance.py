@@ -42,6 +42,7 @@ class Performance:
     gives = "weights"
     needs = frozenset[str]()
     invariants = INVARIANTS
+    blind = True
     source = "perrone1993"
     reward: Reward = "truth"
     weights: Numbers | None = None
@@ -94,6 +95,7 @@ class DynamicPerformance:
     gives = "weights"
     needs = frozenset({"history"})
     invariants = INVARIANTS
+    blind = True
     source = "perrone1993"
     reward: Reward = "truth"
     weights: Numbers | None = None

@@ -28,6 +28,7 @@ class Weighted:
     gives = "weights"
     needs = frozenset[str]()
     invariants = INVARIANTS
+    blind = True
     source = "perrone1993"
     weights: Trust
 

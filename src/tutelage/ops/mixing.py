@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -11,6 +13,41 @@ from .simplex import normalised
 def mixed(phi: Tensor, weights: Tensor) -> Tensor:
     """Weighted sum over teachers: phi [T, *items, ...] and weights [T, *items] give [*items, ...]."""
     return (phi * _expand(weights, phi.dim())).sum(0)
+
+
+BLOCK = 2**17
+"""Numbers handled at a time where there are many classes: few enough to stay in a core's own cache."""
+
+
+def softmax_mixture(scores: Sequence[Tensor], weights: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """Mixed softmaxes of many classes, teacher by teacher: [T, B, C] never exists and nothing is kept for gradients.
+
+    Args:
+        scores: T tensors float [B, C], finite where the weight is not 0.
+        weights: float [T, B].
+        temperature: divides the scores.
+
+    Returns:
+        sum_k w_k p_k, float [B, C], and sum_k w_k sum_c p_kc log p_kc, float [B].
+    """
+    rows, classes = scores[0].shape
+    step = min(rows, max(1, BLOCK // classes))
+    mean, order, heard = torch.zeros_like(scores[0]), scores[0].new_zeros(rows), weights.to(scores[0].dtype)
+    silent = bool((heard <= 0).any())
+    odds, logits = mean.new_empty(step, classes), mean.new_ones(step + 1, classes)  # a last row of ones adds up
+    with torch.no_grad():
+        for part in (slice(at, min(at + step, rows)) for at in range(0, rows, step)):
+            size = part.stop - part.start
+            for own, weight in zip(scores, heard[:, part], strict=True):
+                block = torch.where(weight.unsqueeze(1) > 0, own[part], 0.0) if silent else own[part]
+                top = block.amax(-1, keepdim=True).div_(-temperature)
+                torch.add(top, block, alpha=1.0 / temperature, out=logits[-1 - size : -1])
+                torch.exp(logits[-1 - size : -1], out=odds[:size])
+                sums = odds[:size] @ logits[-1 - size :].T
+                total = sums[:, -1]
+                mean[part].addcmul_(odds[:size], (weight / total).unsqueeze(1))
+                order[part] += weight * (sums.diagonal() / total - total.log())
+    return mean, order
 
 
 def geometric(log_probs: Tensor, weights: Tensor) -> Tensor:

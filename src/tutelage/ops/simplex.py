@@ -35,7 +35,7 @@ def masked_softmax(scores: Tensor, valid: Tensor) -> Tensor:
 
 def entropy(probs: Tensor) -> Tensor:
     """Shannon entropy in nats over the last axis; 0 log 0 is 0."""
-    return -torch.special.xlogy(probs, probs).sum(-1)
+    return -(probs * positive(probs).log()).sum(-1)
 
 
 def positive(probs: Tensor) -> Tensor:

@@ -66,7 +66,7 @@ class Classification:
     def hard_loss(self, answer: Classes, target: Tensor) -> Tensor:
         """Cross-entropy [B] at temperature 1, times the class weight; of any number where there is no label."""
         truth = target.clamp(0, len(self.classes) - 1)
-        losses = torch.nn.functional.cross_entropy(answer.scores, truth, reduction="none")
+        losses = torch.nn.functional.nll_loss(answer.log_probs(), truth, reduction="none")
         return losses if self.class_weight is None else losses * constants(self.class_weight, losses)[truth]
 
     def decode(self, answer: Classes) -> Tensor:

@@ -35,9 +35,10 @@ from . import calibration as calibrating
 from .calibration import AsIs, Calibration
 from .fusing import fuse
 from .means import Means, key_of
+from .mixtures import Mixer
 from .objective import Loss, Objective, Part, assemble, reduce
 from .planner import Plan, choose
-from .statistics import Mixture, TermPart, against_target, against_teachers
+from .statistics import Mixture
 
 
 @dataclass(frozen=True)
@@ -164,9 +165,9 @@ class Distillation:
         extra: Mapping[str, Part] | None = None,
     ) -> Loss:
         """The loss of answers already at hand; `extra` parts are added as they are."""
-        losses, taught, mixture = self._soft(answer, batch, at)
-        share = self.objective.share(at) if losses else 0.0
-        parts = self._parts(answer, batch, losses, taught, share) | dict(extra or {})
+        share = self.objective.share(at) if self.objective.terms else 0.0
+        mixture = self._taught_by(answer, batch, at) if share > 0.0 else None
+        parts = self._parts(answer, batch, at, mixture, share) | dict(extra or {})
         if mixture is None:
             return assemble(parts, counts)
         return assemble(parts, counts, mixture.acted, mixture.weights)
@@ -227,49 +228,37 @@ class Distillation:
         return fused.answer.valid.to(batch.row.device)
 
     def _mixture(self, batch: Batch, at: Step, student: Any) -> Mixture:
-        signals = self.signals(batch.row, batch.view).stacked()
-        context = Context(at, 1.0, batch.row.cpu(), batch.target.cpu(), batch.labelled.cpu(), _detached(student))
-        temperatures = self.objective.temperatures(at)
-        fused = {t: self.fuse(signals, replace(context, temperature=t)) for t in set(temperatures)}
-        parts: list[TermPart] = []
-        for term, t in zip(self.objective.terms, temperatures, strict=True):
-            decided = fused[t]
-            if isinstance(decided, Target):
-                parts.append(against_target(term, decided, t, context, self.objective.coverage))
-            else:
-                policy = self.objective.coverage
-                parts.append(against_teachers(term, signals, decided.values, t, context, policy))
-        first = fused[temperatures[0]]
-        acted = signals.valid.any(0) if first.acted is None else first.acted
-        weights = first.values if isinstance(first, Weights) else None
-        return Mixture(batch.row.cpu(), batch.view.cpu(), tuple(parts), acted, weights)
+        row, view = batch.row.cpu(), batch.view.cpu()
+        context = Context(at, 1.0, row, batch.target.cpu(), batch.labelled.cpu(), self._seen(student))
+        mixer = Mixer(self.calibrations, self.fusion, self.objective, self.generator)
+        return mixer.mixture(self.source.gather(row, view), view, context)
 
-    def _soft(self, answer: Any, batch: Batch, at: Step) -> tuple[dict[str, Tensor], Tensor | None, Mixture | None]:
-        if self.objective.share(at) == 0.0 or not self.objective.terms:
-            return {}, None, None
-        if self.means is not None:
-            mixture = self.means.gather(batch.row, batch.view)
+    def _seen(self, student: Any) -> Any:
+        """The student's answer for a fusion that looks at it: on the CPU, without gradient."""
+        if student is None or "student" not in self.fusion.needs:
+            return None
+        arrays = {name: value.detach().cpu() for name, value in student.to_arrays().items()}
+        return type(student).from_arrays(arrays, student.meta())
+
+    def _taught_by(self, answer: Any, batch: Batch, at: Step) -> Mixture:
+        """What the terms need to know of the teachers, on the device of the batch."""
+        known = self._mixture(batch, at, answer) if self.means is None else self.means.gather(batch.row, batch.view)
+        return known.to(batch.row.device)
+
+    def _parts(self, answer: Any, batch: Batch, at: Step, mixture: Mixture | None, share: float) -> dict[str, Part]:
+        if mixture is None:
+            return {"hard": reduce(self.task.hard_loss(answer, batch.target), batch.weight, batch.labelled)}
+        taught = mixture.taught()
+        if share == 1.0 and bool(taught.all()):
+            nothing = torch.zeros_like(batch.labelled, dtype=batch.weight.dtype)
+            parts = {"hard": reduce(nothing, batch.weight, batch.labelled)}
         else:
-            mixture = self._mixture(batch, at, answer)
-        mixture = mixture.to(batch.row.device)
-        context = Context(at, 1.0, batch.row, batch.target, batch.labelled)
-        losses = {
-            term.name: part.loss(term, answer, replace(context, temperature=part.temperature))
-            for term, part in zip(self.objective.terms, mixture.parts, strict=True)
-        }
-        return losses, mixture.taught(), mixture
-
-    def _parts(
-        self, answer: Any, batch: Batch, losses: Mapping[str, Tensor], taught: Tensor | None, share: float
-    ) -> dict[str, Part]:
-        hard = self.task.hard_loss(answer, batch.target)
-        own = torch.zeros_like(hard) if taught is None else taught.to(hard) * share
-        plain = reduce(hard, batch.weight, batch.labelled)
-        parts = {"hard": Part(reduce(hard * (1.0 - own), batch.weight, batch.labelled).total, plain.count)}
-        strength = {t.name: weight for t, weight in zip(self.objective.terms, self.objective.weights, strict=True)}
-        for name, items in losses.items():
-            assert taught is not None
-            parts[name] = reduce(items, batch.weight, taught, share * strength[name])
+            hard = self.task.hard_loss(answer, batch.target)
+            parts = {"hard": reduce(hard, batch.weight, batch.labelled, kept=1.0 - share * taught.to(hard.dtype))}
+        for term, strength, part in zip(self.objective.terms, self.objective.weights, mixture.parts, strict=True):
+            context = Context(at, part.temperature, batch.row, batch.target, batch.labelled)
+            items = part.loss(term, answer, context)
+            parts[term.name] = reduce(items, batch.weight, taught, share * strength)
         return parts
 
 
@@ -278,10 +267,3 @@ def _squares(student: nn.Module, strength: float) -> Part:
     found = [p.square().sum() for p in student.parameters() if p.requires_grad]
     total = torch.stack(found).sum()
     return Part(total, torch.ones_like(total), strength)
-
-
-def _detached(answer: Any) -> Any:
-    if answer is None:
-        return None
-    arrays = {name: value.detach().cpu() for name, value in answer.to_arrays().items()}
-    return type(answer).from_arrays(arrays, answer.meta())

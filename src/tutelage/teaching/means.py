@@ -17,6 +17,9 @@ from ..core import Batch, InputError, StoreError
 from ..store.fingerprint import digest
 from .statistics import Group, Mixture, TermPart
 
+FORMAT = "2"
+"""Changes whenever what is kept changes its meaning."""
+
 
 @dataclass(frozen=True)
 class Means:
@@ -31,7 +34,7 @@ class Means:
         found = list(mixtures)
         if not found:
             raise InputError("no rows to prepare: the feed gave no batch")
-        rows = _concat(found)
+        rows = Mixture.concat(found)
         return Means(rows, _positions(rows.row, rows.view))
 
     def gather(self, row: Tensor, view: Tensor) -> Mixture:
@@ -41,15 +44,23 @@ class Means:
             InputError: a row was not prepared.
         """
         row, view = row.cpu(), view.cpu()
-        inside = (row >= 0) & (row < self.position.shape[0]) & (view < self.position.shape[1])
-        place = self.position[row.clamp(0, self.position.shape[0] - 1), view.clamp(0, self.position.shape[1] - 1)]
-        lost = row[~inside | (place < 0)]
-        if len(lost):
-            raise InputError(
-                f"{len(lost)} rows were not prepared (first {lost[:5].tolist()}): call distillation.prepared with all "
-                "rows of the feed"
-            )
-        return self.rows.map(lambda tensor: tensor[place])
+        return self.rows.at(self._places(row, view), row, view)
+
+    def _places(self, row: Tensor, view: Tensor) -> Tensor:
+        if not len(row):
+            return row
+        rows, views = self.position.shape
+        (least, most), (first, last) = row.aminmax(), view.aminmax()
+        if int(least) >= 0 and int(most) < rows and int(first) >= 0 and int(last) < views:
+            place = self.position.view(-1).index_select(0, row if views == 1 else row * views + view)
+            if int(place.min()) >= 0:
+                return place
+        inside = (row >= 0) & (row < rows) & (view >= 0) & (view < views)
+        lost = row[~inside | (self.position[row.clamp(0, rows - 1), view.clamp(0, views - 1)] < 0)]
+        raise InputError(
+            f"{len(lost)} rows were not prepared (first {lost[:5].tolist()}): call distillation.prepared with all "
+            "rows of the feed"
+        )
 
     @staticmethod
     def there(folder: Path) -> bool:
@@ -109,14 +120,6 @@ class Means:
         return Means(rows, _positions(rows.row, rows.view))
 
 
-def _concat(mixtures: list[Mixture]) -> Mixture:
-    columns: list[list[Tensor]] = [[] for _ in mixtures]
-    for mixture, column in zip(mixtures, columns, strict=True):
-        mixture.map(lambda tensor, column=column: (column.append(tensor), tensor)[1])
-    joined = iter([torch.cat(pieces) for pieces in zip(*columns, strict=True)])
-    return mixtures[0].map(lambda _: next(joined))
-
-
 def _positions(row: Tensor, view: Tensor) -> Tensor:
     position = torch.full((int(row.max()) + 1, int(view.max()) + 1), -1, dtype=torch.int64)
     position[row, view] = torch.arange(len(row))
@@ -126,4 +129,4 @@ def _positions(row: Tensor, view: Tensor) -> Tensor:
 def key_of(parts: Sequence[str], batches: Sequence[Batch]) -> str:
     """Name of the folder for statistics that depend on these parts and on rows, views and labels of these batches."""
     tensors = [t for b in batches for t in (b.row, b.view, b.target, b.labelled)]
-    return digest(*parts, *(t.numpy().tobytes() for t in tensors))[:32]
+    return digest(FORMAT, *parts, *(t.numpy().tobytes() for t in tensors))[:32]

@@ -87,7 +87,7 @@ class Part:
     def mean(self, count: Tensor | None = None) -> Tensor:
         """total / count; exactly 0, with zero gradient, when nothing was valid."""
         divisor = self.count if count is None else count.to(self.total)
-        return torch.where(divisor > 0, self.total / torch.where(divisor > 0, divisor, 1.0), self.total * 0.0)
+        return self.total / torch.where(divisor > 0, divisor, 1.0)
 
 
 @dataclass(frozen=True)
@@ -97,12 +97,14 @@ class Loss:
     Attributes:
         total: scalar tensor to call `backward` on.
         parts: `hard` and one entry per term, with sums and counts kept apart.
+        values: what each part adds to the total.
         acted: bool [*items], where the fusion rule had something to say; None without teachers.
         weights: trust per teacher, [T, *items], where the fusion gives weights.
     """
 
     total: Tensor
     parts: Mapping[str, Part]
+    values: Mapping[str, Tensor]
     acted: Tensor | None = field(default=None, repr=False)
     weights: Tensor | None = field(default=None, repr=False)
 
@@ -115,7 +117,7 @@ class Loss:
         return float(self.total.detach())
 
 
-def reduce(losses: Tensor, weight: Tensor, valid: Tensor, factor: float = 1.0) -> Part:
+def reduce(losses: Tensor, weight: Tensor, valid: Tensor, factor: float = 1.0, kept: Tensor | None = None) -> Part:
     """The only reduction: sum of weight * valid * loss, and sum of weight * valid.
 
     Args:
@@ -123,10 +125,11 @@ def reduce(losses: Tensor, weight: Tensor, valid: Tensor, factor: float = 1.0) -
         weight: row weights [B].
         valid: bool or share in [0, 1], [*items].
         factor: see `Part`.
+        kept: share of each loss that counts in the sum, though the weight counts whole, [*items].
     """
-    trust = weight.view(-1, *[1] * (losses.dim() - 1)) * valid
-    kept = torch.where(trust > 0, losses, torch.zeros_like(losses))
-    return Part((kept * trust).sum(), trust.sum(), factor)
+    trust = (weight if losses.dim() == 1 else weight.view(-1, *[1] * (losses.dim() - 1))) * valid
+    finite = losses.masked_fill(trust <= 0, 0.0)
+    return Part((finite * (trust if kept is None else trust * kept)).sum(), trust.sum(), factor)
 
 
 def assemble(
@@ -136,8 +139,10 @@ def assemble(
     weights: Tensor | None = None,
 ) -> Loss:
     """The loss from its parts; `counts` of a larger group replace the batch's own."""
-    means = [part.factor * part.mean(None if counts is None else counts[name]) for name, part in parts.items()]
-    return Loss(torch.stack(means).sum(), parts, acted, weights)
+    means = {name: part.mean(None if counts is None else counts[name]) for name, part in parts.items()}
+    values = {name: mean if parts[name].factor == 1.0 else parts[name].factor * mean for name, mean in means.items()}
+    first, *others = values.values()
+    return Loss(sum(others, first), parts, values, acted, weights)
 
 
 def add_counts(counts: Iterable[Mapping[str, Tensor]]) -> dict[str, Tensor]:

@@ -6,14 +6,16 @@ trust they hold together. `Means` keeps the groups of many rows (plan 1).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..core import Context, Target, Term
+from ..core import Context, Pulling, Target, Term
+from ..core.spaces.classes import everything, is_everything, named
 from ..ops.mixing import mixed
 from ..ops.simplex import normalised
 
@@ -35,7 +37,13 @@ class Group:
 
 @dataclass(frozen=True)
 class TermPart:
-    """What one term needs: its groups, the constant that makes the value literal, the temperature."""
+    """What one term needs: its groups, what makes the value literal, the temperature.
+
+    Attributes:
+        groups: one per coverage, or one per teacher for terms that are not linear.
+        gap: [*items], added to the groups' pulls (or losses, of a term that does not split them off).
+        temperature: at which both sides are compared.
+    """
 
     groups: tuple[Group, ...]
     gap: Tensor
@@ -43,10 +51,11 @@ class TermPart:
 
     def loss(self, term: Term, student: Any, context: Context) -> Tensor:
         """[*items]: the weighted sum of the teachers' losses."""
+        compare: Any = getattr(term, "pull" if _pulls(type(term)) else "loss")
         total = self.gap
         for group in self.groups:
-            items = term.loss(student, group.phi, group.coverage, self.temperature, context)
-            total = total + group.mass * items
+            items = compare(student, group.phi, group.coverage, self.temperature, context)
+            total = torch.addcmul(total, group.mass, items)
         return total
 
 
@@ -62,7 +71,21 @@ class Mixture:
 
     def taught(self) -> Tensor:
         """bool [*items]: where at least one teacher says something."""
-        return torch.stack([group.mass for group in self.parts[0].groups]).sum(0) > 0
+        groups = self.parts[0].groups
+        return sum((group.mass for group in groups[1:]), groups[0].mass) > 0
+
+    def at(self, place: Tensor, row: Tensor, view: Tensor) -> Mixture:
+        """The mixtures at these places, which are about these rows and views."""
+        parts = tuple(
+            TermPart(
+                tuple(Group(g.coverage, _picked(g.phi, place), _picked(g.mass, place)) for g in part.groups),
+                _picked(part.gap, place),
+                part.temperature,
+            )
+            for part in self.parts
+        )
+        weights = None if self.weights is None else _picked(self.weights.transpose(0, 1), place).transpose(0, 1)
+        return Mixture(row, view, parts, _picked(self.acted, place), weights)
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Mixture:
         """The same with every row-wise tensor changed; coverages go through unchanged."""
@@ -77,12 +100,21 @@ class Mixture:
         weights = None if self.weights is None else change(self.weights.transpose(0, 1)).transpose(0, 1)
         return Mixture(change(self.row), change(self.view), parts, change(self.acted), weights)
 
+    @staticmethod
+    def concat(mixtures: Sequence[Mixture]) -> Mixture:
+        """The mixtures of all rows, in order; coverages and temperatures are those of the first."""
+        columns: list[list[Tensor]] = [[] for _ in mixtures]
+        for one, column in zip(mixtures, columns, strict=True):
+            one.map(lambda tensor, column=column: (column.append(tensor), tensor)[1])
+        joined = iter([torch.cat(pieces) for pieces in zip(*columns, strict=True)])
+        return mixtures[0].map(lambda _: next(joined))
+
     def to(self, device: torch.device) -> Mixture:
         """The same on another device."""
         if self.row.device == device:
             return self
         parts = tuple(
-            replace(part, groups=tuple(replace(g, coverage=g.coverage.to(device)) for g in part.groups))
+            replace(part, groups=tuple(replace(g, coverage=named(g.coverage.to(device))) for g in part.groups))
             for part in self.parts
         )
         return replace(self, parts=parts).map(lambda tensor: tensor.to(device))
@@ -93,10 +125,11 @@ def against_target(term: Term, target: Target, temperature: float, context: Cont
     answer = target.answer
     formed = target.temperature
     phi = term.statistic(answer, temperature if formed is None else 1.0, context)
-    mass = answer.valid.to(phi.dtype)
+    mass, phi = answer.valid.to(phi.dtype), _silent(phi, answer.valid)
     coverage = torch.ones_like(answer.coverage) if policy == "closed" else _shared_coverage(answer)
-    group = Group(coverage, _silent(phi, answer.valid), mass)
-    return TermPart((group,), torch.zeros_like(mass), temperature if formed is None else formed)
+    compared = temperature if formed is None else formed
+    gap = mass * term.energy(phi, compared) if _pulls(type(term)) else torch.zeros_like(mass)
+    return TermPart((Group(named(coverage), phi, mass),), gap, compared)
 
 
 def against_weights(
@@ -111,9 +144,20 @@ def against_weights(
         trust = weights[members]
         mass = trust.sum(0)
         mean = mixed(phi[members], normalised(trust, trust > 0))
-        literal = literal - mass * term.energy(mean, temperature)
+        if not _pulls(type(term)):
+            literal = literal - mass * term.energy(mean, temperature)
         groups.append(Group(coverage, mean, mass))
     return TermPart(tuple(groups), literal, temperature)
+
+
+def one_by_one(term: Any, answers: Sequence[Any], weights: Tensor, temperature: float) -> TermPart:
+    """`against_weights` for T answers that cover everything, without stacking them: for many classes."""
+    mass = weights.sum(0)
+    phi, literal = term.mixture(answers, normalised(weights, weights > 0), temperature)
+    if not _pulls(type(term)):
+        literal = literal - term.energy(phi, temperature)
+    coverage = everything((phi.shape[-1],), phi.device)
+    return TermPart((Group(coverage, phi, mass.to(phi.dtype)),), mass.to(phi.dtype) * literal, temperature)
 
 
 def against_teachers(
@@ -131,10 +175,21 @@ def against_teachers(
     return TermPart(groups, torch.zeros_like(groups[0].mass), temperature)
 
 
+@cache
+def _pulls(kind: type) -> bool:
+    """Whether terms of this kind are compared by `pull`, their energy being part of the gap."""
+    return issubclass(kind, Pulling)
+
+
+def _picked(tensor: Tensor, place: Tensor) -> Tensor:
+    return tensor.index_select(0, place)
+
+
 def _silent(phi: Tensor, valid: Tensor) -> Tensor:
     """Statistics of absent answers become 0, whatever the answer held."""
-    mask = valid.view(*valid.shape, *[1] * (phi.dim() - valid.dim()))
-    return torch.where(mask, phi, torch.zeros_like(phi))
+    if bool(valid.all()):
+        return phi
+    return phi.masked_fill(~valid.view(*valid.shape, *[1] * (phi.dim() - valid.dim())), 0.0)
 
 
 def _shared_coverage(answer: Any) -> Tensor:
@@ -147,8 +202,10 @@ def _by_coverage(signals: Any, policy: str) -> list[tuple[Tensor, list[int]]]:
     coverage: Tensor = signals.coverage
     everyone = list(range(coverage.shape[0]))
     if policy == "closed" or signals.valid.dim() == 3:
-        return [(torch.ones_like(coverage[0]), everyone)]
+        return [(named(torch.ones_like(coverage[0])), everyone)]
+    if is_everything(coverage):
+        return [(everything((coverage.shape[-1],), coverage.device), everyone)]
     groups: dict[tuple[bool, ...], list[int]] = {}
     for teacher in everyone:
         groups.setdefault(tuple(coverage[teacher].tolist()), []).append(teacher)
-    return [(coverage[members[0]], members) for members in groups.values()]
+    return [(named(coverage[members[0]]), members) for members in groups.values()]

@@ -128,8 +128,8 @@ def _epoch(
             raise InputError(_not_finite(loss, state))
         optimizer.step()
         watchers.step()
-        for name, part in loss.parts.items():
-            sums[name] = sums.get(name, 0.0) + (part.factor * part.mean()).detach()
+        for name, value in loss.values.items():
+            sums[name] = sums.get(name, 0.0) + value.detach()
         if loss.weights is not None:
             items = loss.weights.flatten(1)
             trust.append(items.sum(1))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from typing import Any, ClassVar, Literal, final
 
 import torch
@@ -13,6 +14,8 @@ from ..errors import InputError
 from .space import FLOOR
 
 Kind = Literal["logits", "log_probs", "votes"]
+
+_REGISTER = 16
 
 
 @final
@@ -38,11 +41,10 @@ class Classes:
     @classmethod
     def of(cls, scores: Tensor, kind: Kind, *, valid: Tensor | None = None, coverage: Tensor | None = None) -> Classes:
         """An answer with everything covered and valid unless said otherwise."""
-        if coverage is None:
-            coverage = torch.ones(scores.shape[-1], dtype=torch.bool, device=scores.device)
-            coverage = coverage.expand(*scores.shape[:-2], scores.shape[-1])
         if valid is None:
             valid = torch.ones(scores.shape[:-1], dtype=torch.bool, device=scores.device)
+        if coverage is None:
+            return Classes(scores, kind, everything((*scores.shape[:-2], scores.shape[-1]), scores.device), valid)
         return Classes(scores.masked_fill(~cover(coverage), 0.0), kind, coverage, valid)
 
     @classmethod
@@ -65,15 +67,23 @@ class Classes:
                 "votes have no logits or probabilities yet: calibrate the teacher on held-out labels "
                 "(Calibration.fit), or use a vote fusion"
             )
-        return (self.scores / temperature).masked_fill(~cover(self.coverage), -torch.inf)
+        scores = self.scores if temperature == 1.0 else self.scores / temperature
+        return scores if is_everything(self.coverage) else scores.masked_fill(~cover(self.coverage), -torch.inf)
+
+    @cached_property
+    def normalised(self) -> Tensor:
+        """`log_probs()` at temperature 1, computed once however often it is asked for."""
+        return _softmax(self.masked_logits(), torch.log_softmax)
 
     def log_probs(self, temperature: float = 1.0) -> Tensor:
         """Log-probabilities over the covered classes, minus infinity off coverage."""
-        return torch.log_softmax(self.masked_logits(temperature), dim=-1)
+        if temperature == 1.0:
+            return self.normalised
+        return _softmax(self.masked_logits(temperature), torch.log_softmax)
 
     def probs(self, temperature: float = 1.0) -> Tensor:
         """Probabilities over the covered classes, exactly 0 off coverage."""
-        return torch.softmax(self.masked_logits(temperature), dim=-1)
+        return _softmax(self.masked_logits(temperature), torch.softmax)
 
     def centred(self) -> Tensor:
         """Scores minus their mean over the covered classes, 0 off coverage."""
@@ -82,12 +92,14 @@ class Classes:
         mean = self.scores.masked_fill(~known, 0.0).sum(-1, keepdim=True) / known.sum(-1, keepdim=True)
         return (self.scores - mean).masked_fill(~known, 0.0)
 
-    def take(self, rows: Tensor) -> Classes:
+    def take(self, rows: Tensor | slice) -> Classes:
         """The answers about these positions."""
         return replace(self, scores=self.scores[..., rows, :], valid=self.valid[..., rows])
 
     def restricted(self, coverage: Tensor) -> Classes:
         """The same answer with fewer covered classes."""
+        if coverage is self.coverage:
+            return self
         return replace(self, coverage=coverage, scores=self.scores.masked_fill(~cover(coverage), 0.0))
 
     def aligned(self, groups: Sequence[Sequence[int]]) -> Classes:
@@ -124,23 +136,25 @@ class Classes:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Classes:
         """The inverse of `to_arrays` and `meta`."""
-        coverage = torch.as_tensor(meta["coverage"], dtype=torch.bool)
-        return Classes(arrays["scores"], meta["kind"], coverage, arrays["valid"])
+        return Classes(arrays["scores"], meta["kind"], covering(meta["coverage"]), arrays["valid"])
 
     @classmethod
     def stack(cls, answers: Sequence[Classes]) -> Classes:
-        """[T, B, C] log-probabilities (or votes, when all are votes) of several teachers."""
+        """[T, B, C] scores of several teachers: votes when all are votes, else defined up to a constant per row."""
         kinds = {answer.kind for answer in answers}
-        if kinds == {"votes"}:
-            scores, kind = torch.stack([a.scores for a in answers]), "votes"
-        elif "votes" in kinds:
+        if "votes" in kinds and len(kinds) > 1:
             raise InputError("votes cannot be stacked with logits or log-probabilities: calibrate them first")
-        else:
-            logs = [a.log_probs().masked_fill(~a.coverage, 0.0) for a in answers]
-            scores, kind = torch.stack(logs), "log_probs"
-        coverage = torch.stack([a.coverage for a in answers])
-        valid = torch.stack([a.valid for a in answers])
-        return Classes(scores.masked_fill(~valid.unsqueeze(-1), 0.0), kind, coverage, valid)
+        scores, valid = joined([a.scores for a in answers]), joined([a.valid for a in answers])
+        if not bool(valid.all()):
+            scores = scores.masked_fill(~valid.unsqueeze(-1), 0.0)
+        kind: Kind = answers[0].kind if len(kinds) == 1 else "logits"
+        return Classes(scores, kind, _coverages(answers), valid)
+
+    @classmethod
+    def presence(cls, answers: Sequence[Classes]) -> Classes:
+        """What `stack` gives, for someone who looks only at who answers: scores of 0 that take no memory."""
+        scores = answers[0].scores.new_zeros(()).expand(len(answers), *answers[0].scores.shape)
+        return Classes(scores, "log_probs", _coverages(answers), torch.stack([a.valid for a in answers]))
 
     @classmethod
     def concat(cls, answers: Sequence[Classes]) -> Classes:
@@ -163,6 +177,59 @@ class Classes:
                 f"{who} answered NaN or infinity in {len(rows)} of {len(self)} rows (first positions {rows[:5]}): "
                 "mend the model or its input, or let it abstain there"
             )
+
+
+@cache
+def everything(shape: tuple[int, ...], device: torch.device) -> Tensor:
+    """The coverage of those who know all classes, bool [C] or [T, C]: always the same tensor, never written to."""
+    with torch.inference_mode(False):
+        return torch.ones(shape, dtype=torch.bool, device=device)
+
+
+def is_everything(coverage: Tensor) -> bool:
+    """Whether this is the shared tensor, so that nothing has to be masked; an equal copy is merely masked in vain."""
+    return coverage is everything(tuple(coverage.shape), coverage.device)
+
+
+def named(coverage: Tensor) -> Tensor:
+    """The same coverage, as the shared tensor where it is everything."""
+    return everything(tuple(coverage.shape), coverage.device) if bool(coverage.all()) else coverage
+
+
+def _coverages(answers: Sequence[Classes]) -> Tensor:
+    if all(is_everything(answer.coverage) for answer in answers):
+        return everything((len(answers), answers[0].scores.shape[-1]), answers[0].scores.device)
+    return torch.stack([answer.coverage for answer in answers])
+
+
+def _softmax(scores: Tensor, normalise: Callable[[Tensor, int], Tensor]) -> Tensor:
+    """Normalised over the last axis; on CPUs torch is six times as slow there when it is shorter than a register."""
+    if scores.dim() < 3 or scores.shape[-1] >= _REGISTER or not scores.is_cpu:
+        return normalise(scores, -1)
+    return normalise(scores.movedim(-1, 0).contiguous(), 0).movedim(0, -1).contiguous()
+
+
+def covering(coverage: Tensor | Sequence[bool]) -> Tensor:
+    """Coverage out of `meta`, once made a tensor by this function or as JSON has it."""
+    return coverage if isinstance(coverage, Tensor) else named(torch.tensor(coverage, dtype=torch.bool))
+
+
+def joined(parts: Sequence[Tensor]) -> Tensor:
+    """[T, ...]: tensors of one shape behind each other; parts that lie at equal steps in one tensor stay there."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first.unsqueeze(0)
+    start, shape, strides, size = first.data_ptr(), first.shape, first.stride(), first.element_size()
+    step = parts[1].data_ptr() - start
+    together = parts[-1].untyped_storage().data_ptr() == first.untyped_storage().data_ptr()
+    if not together or step < 0 or step % size:
+        return torch.stack(list(parts))
+    for number, part in enumerate(parts):
+        if part.data_ptr() != start + number * step or part.shape != shape or part.stride() != strides:
+            return torch.stack(list(parts))
+        if part.requires_grad or part.dtype != first.dtype:
+            return torch.stack(list(parts))
+    return first.as_strided((len(parts), *shape), (step // size, *strides))
 
 
 def cover(coverage: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from .classes import cover
+from .classes import cover, covering, joined
 from .space import FLOOR
 
 
@@ -59,7 +59,7 @@ class Labels:
         """Probability of "yes" per label."""
         return torch.sigmoid(self.logits / temperature)
 
-    def take(self, rows: Tensor) -> Labels:
+    def take(self, rows: Tensor | slice) -> Labels:
         """The answers about these positions."""
         return Labels(self.logits[..., rows, :], self.coverage, self.valid[..., rows, :])
 
@@ -88,14 +88,15 @@ class Labels:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Labels:
         """The inverse of `to_arrays` and `meta`."""
-        return Labels(arrays["logits"], torch.as_tensor(meta["coverage"], dtype=torch.bool), arrays["valid"])
+        return Labels(arrays["logits"], covering(meta["coverage"]), arrays["valid"])
 
     @classmethod
     def stack(cls, answers: Sequence[Labels]) -> Labels:
         """[T, B, C] of several teachers."""
-        valid = torch.stack([a.valid for a in answers])
-        logits = torch.stack([a.logits for a in answers]).masked_fill(~valid, 0.0)
-        return Labels(logits, torch.stack([a.coverage for a in answers]), valid)
+        logits, valid = joined([a.logits for a in answers]), joined([a.valid for a in answers])
+        if not bool(valid.all()):
+            logits = logits.masked_fill(~valid, 0.0)
+        return Labels(logits, joined([a.coverage for a in answers]), valid)
 
     @classmethod
     def concat(cls, answers: Sequence[Labels]) -> Labels:

@@ -39,7 +39,7 @@ class Answer(Protocol):
 
     def __len__(self) -> int: ...
 
-    def take(self, rows: Tensor) -> Answer:
+    def take(self, rows: Tensor | slice) -> Answer:
         """The answers about these positions."""
         ...
 

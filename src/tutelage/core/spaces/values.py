@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from .classes import cover
+from .classes import cover, covering, joined
 
 
 @final
@@ -69,7 +69,7 @@ class Values:
             )
         return self.scale.square()
 
-    def take(self, rows: Tensor) -> Values:
+    def take(self, rows: Tensor | slice) -> Values:
         """The answers about these positions."""
         scale = None if self.scale is None else self.scale[..., rows, :]
         return Values(self.mean[..., rows, :], scale, self.coverage, self.valid[..., rows, :])
@@ -95,17 +95,18 @@ class Values:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Values:
         """The inverse of `to_arrays` and `meta`."""
-        coverage = torch.as_tensor(meta["coverage"], dtype=torch.bool)
-        return Values(arrays["mean"], arrays.get("scale"), coverage, arrays["valid"])
+        return Values(arrays["mean"], arrays.get("scale"), covering(meta["coverage"]), arrays["valid"])
 
     @classmethod
     def stack(cls, answers: Sequence[Values]) -> Values:
         """[T, B, D] of several teachers; without scales unless every teacher has one."""
         scales = [a.scale for a in answers if a.scale is not None]
-        valid = torch.stack([a.valid for a in answers])
-        scale = torch.stack(scales).masked_fill(~valid, 1.0) if len(scales) == len(answers) else None
-        mean = torch.stack([a.mean for a in answers]).masked_fill(~valid, 0.0)
-        return Values(mean, scale, torch.stack([a.coverage for a in answers]), valid)
+        mean, valid = joined([a.mean for a in answers]), joined([a.valid for a in answers])
+        scale = joined(scales) if len(scales) == len(answers) else None
+        if not bool(valid.all()):
+            mean = mean.masked_fill(~valid, 0.0)
+            scale = None if scale is None else scale.masked_fill(~valid, 1.0)
+        return Values(mean, scale, joined([a.coverage for a in answers]), valid)
 
     @classmethod
     def concat(cls, answers: Sequence[Values]) -> Values:

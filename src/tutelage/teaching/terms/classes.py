@@ -13,14 +13,16 @@ All multiply with T^2, so that the size of the gradient does not depend on the t
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ...core import FLOOR, Classes, Context, InputError
-from ...core.spaces.classes import cover
+from ...core.spaces.classes import cover, is_everything
 from ...ops.divergences import generalized_jsd
+from ...ops.mixing import softmax_mixture
 from ...ops.schedules import Schedule
 from ...ops.simplex import entropy
 
@@ -51,7 +53,16 @@ class KL:
 
     def loss(self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context) -> Tensor:
         """[..., B]."""
-        return self.energy(phi, temperature) + _cross_entropy(student, phi, coverage, temperature)
+        return self.energy(phi, temperature) + self.pull(student, phi, coverage, temperature, context)
+
+    def pull(self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context) -> Tensor:
+        """[..., B]: T^2 times the cross-entropy."""
+        return _cross_entropy(student, phi, coverage, temperature)
+
+    def mixture(self, answers: Sequence[Classes], weights: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+        """Mixed probabilities [B, C], and the weighted sum of T^2 times the negative entropies [B]."""
+        probs, order = softmax_mixture([answer.scores for answer in answers], weights, temperature)
+        return probs, temperature**2 * order
 
 
 @dataclass(frozen=True)
@@ -80,6 +91,11 @@ class CrossEntropy:
     def loss(self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context) -> Tensor:
         """[..., B]."""
         return _cross_entropy(student, phi, coverage, temperature)
+
+    def mixture(self, answers: Sequence[Classes], weights: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+        """Mixed probabilities [B, C], and 0 [B]."""
+        probs, order = softmax_mixture([answer.scores for answer in answers], weights, temperature)
+        return probs, torch.zeros_like(order)
 
 
 @dataclass(frozen=True)
@@ -228,5 +244,7 @@ class TotalVariation:
 
 
 def _cross_entropy(student: Classes, phi: Tensor, coverage: Tensor, temperature: float) -> Tensor:
-    log_q = student.restricted(coverage).log_probs(temperature).masked_fill(~coverage, 0.0)
-    return -(temperature**2) * (phi * log_q).sum(-1)
+    log_q = student.restricted(coverage).log_probs(temperature)
+    if not is_everything(coverage):
+        log_q = log_q.masked_fill(~coverage, 0.0)
+    return (phi * log_q).sum(-1) * -(temperature**2)

@@ -67,6 +67,10 @@ class DKD:
 
     def loss(self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context) -> Tensor:
         """[..., B]."""
+        return self.energy(phi, temperature) + self.pull(student, phi, coverage, temperature, context)
+
+    def pull(self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context) -> Tensor:
+        """[..., B]: T^2 times the cross-entropies, in their strengths."""
         rest, mass, number = phi[..., :-2], phi[..., -2], phi[..., -1].round().long()
         found = number > 0
         logits = student.restricted(coverage).masked_logits(temperature)
@@ -78,8 +82,7 @@ class DKD:
         log_mass = logits.masked_fill(~at, 0.0).sum(-1) - whole
         log_others = torch.logsumexp(others, dim=-1) - whole
         both = -(mass * log_mass + (1.0 - mass) * log_others)
-        items = torch.where(found, self.alpha * both + self.beta * shape, shape)
-        return self.energy(phi, temperature) + temperature**2 * items
+        return temperature**2 * torch.where(found, self.alpha * both + self.beta * shape, shape)
 
     def _pivot(self, answer: Classes, temperature: float, context: Context) -> tuple[Tensor, Tensor]:
         """The pivot's class, int64 [..., B], and where there is one, bool [..., B]."""

@@ -39,7 +39,11 @@ class BinaryKL:
 
     def loss(self, student: Labels, phi: Tensor, coverage: Tensor, temperature: float, context: Context) -> Tensor:
         """[..., B, C]."""
-        return self.energy(phi, temperature) + _cross_entropy(student, phi, temperature)
+        return self.energy(phi, temperature) + self.pull(student, phi, coverage, temperature, context)
+
+    def pull(self, student: Labels, phi: Tensor, coverage: Tensor, temperature: float, context: Context) -> Tensor:
+        """[..., B, C]: T^2 times the cross-entropy."""
+        return _cross_entropy(student, phi, temperature)
 
 
 @dataclass(frozen=True)

@@ -202,7 +202,11 @@ class LSKD:
 
     def loss(self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context) -> Tensor:
         """[..., B]."""
-        return self.inner.loss(_standardised(student.restricted(coverage)), phi, coverage, temperature, context)
+        return self.energy(phi, temperature) + self.pull(student, phi, coverage, temperature, context)
+
+    def pull(self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context) -> Tensor:
+        """[..., B]: that of the inner term."""
+        return self.inner.pull(_standardised(student.restricted(coverage)), phi, coverage, temperature, context)
 
 
 def _standardised(answer: Classes) -> Classes:

@@ -165,7 +165,11 @@ class GaussianKL:
 
     def loss(self, student: Values, phi: Tensor, coverage: Tensor, temperature: float, context: Context) -> Tensor:
         """[..., B, D]."""
-        return self.energy(phi, temperature) + _surprise(student, phi, self.name, self.centre, self.spread)
+        return self.energy(phi, temperature) + self.pull(student, phi, coverage, temperature, context)
+
+    def pull(self, student: Values, phi: Tensor, coverage: Tensor, temperature: float, context: Context) -> Tensor:
+        """[..., B, D]: the expected negative log-likelihood, without its constant."""
+        return _surprise(student, phi, self.name, self.centre, self.spread)
 
 
 @dataclass(frozen=True)
