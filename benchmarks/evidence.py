@@ -123,7 +123,9 @@ def _others(grid: Mapping[str, Any], order: Sequence[str]) -> None:
 def _objectives(grid: Mapping[str, Any], found: Mapping[str, Scores], rules: Sequence[str]) -> None:
     names = sorted({lane.split("|")[1] for per in found.values() for lane in per}, key=lambda o: (o != "KL", o))
     losses = {protocol: scores(runs, "cross_entropy") for protocol, runs in grid.items()}
-    for title, rule in (("the plain mean", "mean"), ("the best rule on average", rules[0].split("|")[0])):
+    plain = [name.split("|")[0] for name in rules]
+    best = next(rule for rule in plain if all(f"{rule}|{name}" in found[p] for p in grid for name in names))
+    for title, rule in (("the plain mean", "mean"), ("the best rule on average", best)):
 
         def cell(name: str, protocol: str, rule: str = rule) -> str:
             lane, plain = f"{rule}|{name}", found[protocol][f"{rule}|KL"]

@@ -7,8 +7,8 @@ views        four teachers that each see one quadrant of the image
 mfeat        six teachers that each see one description of the same handwritten digit
 heart        four teachers, each trained in one hospital
 
-Teachers learn from 600 rows (40 % of mfeat and heart), the student from 700 (30 %) of which a few are labelled.
-The last two need the folder of public data sets (`--data`, or TUTELAGE_DATA).
+Teachers learn from 600 rows (40 % of mfeat and heart), the student from 700 (30 %) of which a few are labelled. The
+last two protocols need the folder of public data sets.
 """
 
 from __future__ import annotations
@@ -81,8 +81,7 @@ def _digits(protocol: str, seed: int) -> Draw:
     digits: Any = load_digits()
     images, target = digits.data, digits.target
     chance = np.random.default_rng(seed)
-    order = chance.permutation(len(target))
-    own, transfer, test = order[:600], order[600:1300], order[1300:]
+    own, transfer, test = np.split(chance.permutation(len(target)), [600, 1300])
     squares = (images / 16.0).astype(np.float32).reshape(-1, 8, 8)
     columns = {"features": squares.reshape(-1, 64)}
     for place, (top, left) in enumerate([(0, 0), (0, 4), (4, 0), (4, 4)]):

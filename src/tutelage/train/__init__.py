@@ -18,6 +18,7 @@ from .steps import (
     train_models,
 )
 from .sweep import Lane, Swept, sweep
+from .verdict import Worth, worth_it
 
 __all__ = [
     "Cost",
@@ -31,6 +32,7 @@ __all__ = [
     "Run",
     "Swept",
     "Training",
+    "Worth",
     "best_single",
     "calculate_differences",
     "choose_fusion",
@@ -46,4 +48,5 @@ __all__ = [
     "sweep",
     "task_of",
     "train_models",
+    "worth_it",
 ]

@@ -1,20 +1,127 @@
-"""The verdict: in plain words, what was gained, from whom, at what cost, or that nothing was gained."""
+"""The verdict: in plain words, what was gained, from whom, at what cost, or that nothing was gained.
+
+Whether teachers were worth it is decided on validation rows (`worth_it`); the figures of the verdict are of the
+test rows, which decide nothing.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
+import torch
+from torch import Tensor
+
+from ..core import Batch, InputError, Task
 from ..report import Contender, Report, interval, paired
+from ..report.stats import t_quantile
+from ..teaching.heldout import row_loss
+from .evaluate import answers
 from .trial import CHOSEN, LABELS_ONLY, MEAN, SINGLE, Trial
 
 NOTHING = "Nothing was gained that this test could show."
 MOST_NAMES = 6
+ODDS = 0.5
+"""A gain counts from this many standard errors above 0: odds of about two to one that it is there."""
+SURE = 0.95
+"""A loss in the other measure overrules a gain when it is there with this probability."""
+
+
+@dataclass(frozen=True)
+class Worth:
+    """Whether the teachers were worth it, as validation rows show it.
+
+    Attributes:
+        yes: the answer.
+        gains: measure to mean gain over learning from the labels alone and its standard error; positive is better.
+        rows: how many validation rows decided.
+    """
+
+    yes: bool
+    gains: Mapping[str, tuple[float, float]]
+    rows: int
+
+    def __str__(self) -> str:
+        parts = [
+            f"{name} {'better' if gain >= 0 else 'worse'} by {abs(gain):.3f} (standard error {error:.3f})"
+            for name, (gain, error) in self.gains.items()
+        ]
+        return f"{'Worth it' if self.yes else 'Not worth it'}, as {self.rows} validation rows say: {', '.join(parts)}."
+
+
+def worth_it(taught: Sequence[Any], plain: Sequence[Any], batches: Sequence[Batch], task: Task) -> Worth:
+    """Whether students with teachers do better than students that learnt from the labels alone.
+
+    It is worth it when the loss per row (log loss; squared error in squared spreads) or, for classes, the accuracy is
+    better by `ODDS` standard errors of the paired differences, and neither is worse with probability `SURE`. Seeds
+    that look at the same rows are averaged row by row; otherwise their rows are put together.
+
+    Args:
+        taught: answers of the students with teachers about validation rows, one entry per seed.
+        plain: answers of the students without, likewise.
+        batches: the validation rows with their labels, likewise.
+        task: of all students.
+
+    Raises:
+        InputError: nothing to compare, or fewer than two labelled rows.
+    """
+    if not batches or not len(taught) == len(plain) == len(batches):
+        raise InputError(f"{len(taught)} and {len(plain)} answers cannot be compared on {len(batches)} sets of rows")
+    same = all(torch.equal(batch.row, batches[0].row) for batch in batches)
+    each = [_gains(*triple, task) for triple in zip(taught, plain, batches, strict=True)]
+    gains: dict[str, tuple[float, float]] = {}
+    count = 0
+    for name in each[0]:
+        found = [one[name] for one in each]
+        rows = torch.stack(found).mean(0) if same else torch.cat(found)
+        count = len(rows)
+        if count < 2:
+            raise InputError(f"{count} labelled validation rows cannot show a gain: give at least 2")
+        gains[name] = float(rows.mean()), float(rows.std() / count**0.5)
+    limit = t_quantile(SURE, count - 1)
+    gained = any(gain > ODDS * error for gain, error in gains.values())
+    lost = any(-gain > limit * error for gain, error in gains.values())
+    return Worth(gained and not lost, gains, count)
+
+
+def _gains(taught: Any, plain: Any, batch: Batch, task: Task) -> dict[str, Tensor]:
+    """Per row, by how much the student with teachers is better; rows without a label are left out."""
+    (one, known), (other, _) = row_loss(taught, batch), row_loss(plain, batch)
+    kind = task.space.kind
+    name = "squared error" if kind == "values" else "log loss"
+    unit = float(batch.target[known].double().var(0).mean()) if kind == "values" and int(known.sum()) > 1 else 1.0
+    found = {name: (other - one)[known] / (unit or 1.0)}
+    if kind == "classes":
+        right = [(task.decode(answer) == batch.target)[known].double() for answer in (taught, plain)]
+        found["accuracy"] = right[0] - right[1]
+    return found
+
+
+def _worth(trials: Sequence[Trial]) -> Worth | None:
+    """As the trials' own validation rows say; None without labels to learn from or to look at."""
+    taught: list[Any] = []
+    plain: list[Any] = []
+    batches: list[Batch] = []
+    for trial in trials:
+        pair = [trial.result(name) for name in (CHOSEN, LABELS_ONLY)]
+        students = [result.fitted.student for result in pair if result is not None and result.fitted is not None]
+        row = trial.rows.validation
+        if len(students) < 2 or len(row) < 2:
+            return None
+        for student, kept in zip(students, (taught, plain), strict=True):
+            device = next((p.device for p in student.parameters()), torch.device("cpu"))
+            kept.append(answers(student, trial.rows, row, trial.task, device)[0])
+        batches.append(trial.rows.batch(row, inputs=False, truth=True))
+    return worth_it(taught, plain, batches, trials[0].task)
 
 
 def verdict(report: Report, trials: Sequence[Trial]) -> str:
     """A few sentences a colleague would say; each difference with its 95 % interval."""
     by_name = {contender.name: contender for contender in report.contenders}
-    return " ".join([_gain(report, by_name), _teachers(report, by_name, trials), _cost(by_name, trials)]).strip()
+    worth = _worth(trials)
+    said = [] if worth is None else [str(worth)]
+    return " ".join([*said, _gain(report, by_name), _teachers(report, by_name, trials), _cost(by_name, trials)]).strip()
 
 
 def _gain(report: Report, by_name: Mapping[str, Contender]) -> str:

@@ -1,0 +1,81 @@
+"""Worth it or not: decided on paired validation rows, by the loss as well as by the headline."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from tutelage.core import Batch, Classes, InputError, Values
+from tutelage.tasks import Classification, Regression
+from tutelage.train import worth_it
+
+TASK = Classification(("ant", "bee"))
+ROWS = 60
+
+
+def batch(first: int = 0) -> Batch:
+    row = torch.arange(first, first + ROWS)
+    return Batch.of({}, row % 2, row=row)
+
+
+def answer(sure: float, wrong: int = 0) -> Classes:
+    """Answers about `batch()` with this probability of the class meant, wrong about the last rows."""
+    meant = torch.arange(ROWS) % 2
+    meant[ROWS - wrong :] = 1 - meant[ROWS - wrong :]
+    probs = torch.full((ROWS, 2), 1.0 - sure)
+    probs[torch.arange(ROWS), meant] = sure
+    return Classes.from_probs(probs)
+
+
+@pytest.mark.parametrize(
+    ("taught", "plain", "yes"),
+    [
+        pytest.param((0.9, 3), (0.99, 10), True, id="better in both"),
+        pytest.param((0.9, 6), (0.9999, 6), True, id="the same classes, honest about them"),
+        pytest.param((0.9, 3), (0.9, 3), False, id="no difference"),
+        pytest.param((0.6, 3), (0.95, 3), False, id="the same classes, less sure for nothing"),
+        pytest.param((0.6, 14), (0.9999, 6), False, id="better loss, clearly worse accuracy"),
+    ],
+)
+def test_loss_and_headline_decide_together(taught: Any, plain: Any, yes: bool) -> None:
+    found = worth_it([answer(*taught)], [answer(*plain)], [batch()], TASK)
+    assert found.yes is yes
+    assert found.rows == ROWS
+    assert str(found).startswith("Worth it" if yes else "Not worth it")
+
+
+def test_a_gain_that_one_row_makes_is_less_sure_than_one_that_all_rows_make() -> None:
+    one, all_rows = (
+        worth_it([answer(0.9, wrong=0)], [plain], [batch()], TASK).gains["log loss"]
+        for plain in (answer(0.9, wrong=1), answer(0.87))
+    )
+    assert one[0] == pytest.approx(all_rows[0], rel=0.1)
+    assert one[1] > 10 * all_rows[1]
+
+
+def test_seeds_that_look_at_the_same_rows_are_no_new_rows() -> None:
+    pair = [answer(0.9, 3)] * 3, [answer(0.9, 6)] * 3
+    together = worth_it(*pair, [batch()] * 3, TASK)
+    apart = worth_it(*pair, [batch(100 * i) for i in range(3)], TASK)
+    assert (together.rows, apart.rows) == (ROWS, 3 * ROWS)
+    assert together.gains["accuracy"][0] == pytest.approx(apart.gains["accuracy"][0])
+    assert together.gains["accuracy"][1] > 1.6 * apart.gains["accuracy"][1]
+
+
+def test_values_are_compared_by_their_squared_error_in_squared_spreads() -> None:
+    target = 100.0 * torch.randn(50, 1, generator=torch.Generator().manual_seed(0))
+    rows = Batch.of({}, target)
+    taught, plain = Values.of(target + 10.0), Values.of(target + 20.0)
+    found = worth_it([taught], [plain], [rows], Regression(("price",)))
+    assert found.yes
+    assert found.gains["squared error"][0] == pytest.approx(300.0 / float(target.var()), rel=1e-4)
+
+
+def test_nothing_to_compare_is_said() -> None:
+    with pytest.raises(InputError, match="0 and 0 answers"):
+        worth_it([], [], [], TASK)
+    unknown = Batch.of({}, row=torch.arange(ROWS))
+    with pytest.raises(InputError, match="0 labelled validation rows"):
+        worth_it([answer(0.9)], [answer(0.8)], [unknown], TASK)
