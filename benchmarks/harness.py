@@ -58,6 +58,20 @@ def measure(setups: Mapping[str, Setup], rounds: int = 15, *, apart: bool = True
     }
 
 
+def allocated(work: Work) -> float:
+    """MB of tensors alive at the peak of one call over those alive before it, by torch's own record (CPU)."""
+    work()
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as record:
+        work()
+    profiler: Any = record.profiler
+    events = profiler.kineto_results.events()
+    now, peak = 0, 0
+    for _, size in sorted((event.start_ns(), event.nbytes()) for event in events if event.name() == "[memory]"):
+        now += size
+        peak = max(peak, now)
+    return peak / 2**20
+
+
 def arguments(doc: str | None, **extra: Any) -> argparse.Namespace:
     """What every script understands: `--rounds`, `--smoke`, `--json FILE`; `extra` are more options with defaults."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -65,7 +79,9 @@ def arguments(doc: str | None, **extra: Any) -> argparse.Namespace:
     parser.add_argument("--smoke", action="store_true", help="tiny sizes, two rounds, one process: only to try it out")
     parser.add_argument("--json", type=Path, help="append the figures to this file, one JSON object a line")
     for name, default in extra.items():
-        flag = {"action": "store_true"} if default is False else {"type": type(default), "default": default}
+        flag: dict[str, Any] = {"type": type(default), "default": default}
+        if default is False:
+            flag = {"action": "store_true"}
         parser.add_argument(f"--{name.replace('_', '-')}", **flag)
     given = parser.parse_args()
     if given.smoke:
