@@ -16,7 +16,7 @@ import multiprocessing
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -160,33 +160,36 @@ def cells(given: Any) -> list[Cell]:
     return {"grid": grid, "sizes": sizes, "all": grid + sizes}[given.part]
 
 
-def work(wanted: list[Cell], jobs: int) -> Iterator[dict[str, Any]]:
-    """The lines of these cells as they are done, on one thread each."""
-    if jobs == 1:
-        yield from map(solve, wanted)
-        return
-    with multiprocessing.get_context("spawn").Pool(jobs, torch.set_num_threads, (1,)) as pool:
-        yield from pool.imap_unordered(solve, wanted)
+def compute(solve: Callable[[Any], dict[str, Any]], wanted: Sequence[Any], given: Any) -> list[dict[str, Any]]:
+    """The lines of these cells: those of the file of results, and what is missing there, computed and added to it."""
+    path = Path(given.results) if given.results else Path(tempfile.mkdtemp()) / "results.jsonl"
+    done = {line["key"] for line in evidence.lines(path)}
+    missing = [] if given.tables_only else [cell for cell in wanted if cell.key not in done]
+    jobs = 1 if given.smoke else given.jobs
+    pool = None if jobs == 1 else multiprocessing.get_context("spawn").Pool(jobs, torch.set_num_threads, (1,))
+    lines = map(solve, missing) if pool is None else pool.imap_unordered(solve, missing)
+    for number, line in enumerate(lines, 1):
+        with path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        print(f"{number} of {len(missing)}: {line['key']}, {line['seconds']:.0f} s CPU", flush=True)
+    return evidence.lines(path)
+
+
+def one_thread() -> None:
+    """This process and those it starts use one thread each."""
+    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    torch.set_num_threads(1)
 
 
 def main() -> None:
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"
-    torch.set_num_threads(1)
+    one_thread()
     given = harness.arguments(
         __doc__, data=os.environ.get("TUTELAGE_DATA", ""), results="", seeds=40, size_seeds=20, steps=600, jobs=2,
         protocols=",".join(protocols.PROTOCOLS), part="all", tables_only=False,
     )  # fmt: skip
     if given.smoke:
-        given.seeds, given.size_seeds, given.steps, given.jobs, given.protocols = 2, 0, 10, 1, "few,specialists"
-    path = Path(given.results) if given.results else Path(tempfile.mkdtemp()) / "quality.jsonl"
-    done = {line["key"] for line in evidence.lines(path)}
-    wanted = [] if given.tables_only else [cell for cell in cells(given) if cell.key not in done]
-    for number, line in enumerate(work(wanted, given.jobs), 1):
-        with path.open("a") as file:
-            file.write(json.dumps(line) + "\n")
-        print(f"{number} of {len(wanted)}: {line['key']}, {line['seconds']:.0f} s CPU", flush=True)
-    evidence.show(evidence.lines(path), given)
+        given.seeds, given.size_seeds, given.steps, given.protocols = 2, 0, 10, "few,specialists"
+    evidence.show(compute(solve, cells(given), given), given)
 
 
 if __name__ == "__main__":
