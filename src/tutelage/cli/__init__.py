@@ -16,7 +16,7 @@ COMMANDS = {
     "predict": ("use", "ask a finished run about new rows"),
     "evaluate": ("use", "measure a finished run on new labelled rows, drift included"),
     "export": ("ship", "the student of a run as ONNX or torch.export file, checked row by row"),
-    "compare": ("ship", "several runs side by side"),
+    "compare": ("ship", "several runs side by side; with --sweep fusions on your data"),
     "report": ("ship", "write the page of a run again, or print its table"),
 }
 

@@ -109,14 +109,14 @@ class Options:
 def distill_command(arguments: list[str]) -> None:
     """Reads data and teachers, says what was found out, distils, and prints what came out."""
     options = tyro.cli(Options, args=arguments, prog="tutelage distill")
-    found = _rows(options)
+    found = read_rows(options)
     rows = found.rows
     names = rows.space.names
     shown = f"{', '.join(names[:8])}{', ...' if len(names) > 8 else ''}"
     show.said(f"task: {len(names)} {rows.space.kind} ({shown})")
     show.said(f"rows: {len(rows.train)} train, {len(rows.validation)} validation, {len(rows.test)} test")
-    teachers, makers = _teachers(options, rows), teacher_makers(rows)
-    student, objective, training = _student(options, rows), _objective(options, rows), _training(options)
+    teachers, makers = read_teachers(options, rows), teacher_makers(rows)
+    student, objective, training = make_student(options, rows), make_objective(options, rows), make_training(options)
     fusion = None if options.fusion is None else fusion_from(options.fusion)
     for teacher in teachers:
         known = getattr(teacher, "output_found", None) or getattr(teacher, "note", "")
@@ -147,7 +147,8 @@ def distill_command(arguments: list[str]) -> None:
     show.results(report, folder)
 
 
-def _rows(options: Options) -> Table | Images:
+def read_rows(options: Options) -> Table | Images:
+    """The rows, from a table or a folder of images; what was found out is said."""
     if is_image_folder(options.data):
         found = read_images(options.data, validation=options.val, test=options.test, size=options.size)
     else:
@@ -164,7 +165,7 @@ def _rows(options: Options) -> Table | Images:
     return found
 
 
-def _teachers(options: Options, rows: Rows) -> list[Teacher]:
+def read_teachers(options: Options, rows: Rows) -> list[Teacher]:
     """The teachers given, whatever can be wrong about them said before anything is begun."""
     names = [_named(spec)[0] for spec in options.teacher]
     for flag in ("reads", "classes", "mapping", "output"):
@@ -227,13 +228,15 @@ def _default_name(spec: str) -> str:
     return spec.rpartition(":")[2] if ".py:" in spec else Path(spec).stem
 
 
-def _student(options: Options, rows: Rows) -> Any:
+def make_student(options: Options, rows: Rows) -> Any:
+    """A maker of the student."""
     if options.student is not None and ".py:" in options.student:
         return load_function(options.student)
     return student_for(rows, options.student)
 
 
-def _objective(options: Options, rows: Rows) -> Objective:
+def make_objective(options: Options, rows: Rows) -> Objective:
+    """What is compared: the task's default, with what was asked for."""
     from ..train import task_of
 
     goal = default_objective(task_of(rows))
@@ -245,7 +248,8 @@ def _objective(options: Options, rows: Rows) -> Objective:
     return replace(goal, soft=goal.soft if options.soft is None else options.soft, l2=options.l2)
 
 
-def _training(options: Options) -> Training:
+def make_training(options: Options) -> Training:
+    """The settings of a training."""
     for name in ("seeds", "lr"):
         if not getattr(options, name) > 0:
             raise InputError(f"--{name} must be positive, got {getattr(options, name)}")

@@ -41,7 +41,7 @@ class ExportOptions:
 
 @dataclass(frozen=True)
 class CompareOptions:
-    """Lay runs side by side.
+    """Lay runs side by side; or with --sweep fusions on your data (see tutelage compare --sweep --help).
 
     Attributes:
         runs: folders of runs.
@@ -115,7 +115,12 @@ def _table(found: list[Exported], headline: str) -> None:
 
 
 def compare_command(arguments: list[str]) -> None:
-    """Prints one table over all runs."""
+    """Prints one table over all runs, or over fusions when asked to --sweep."""
+    if "--sweep" in arguments:
+        from .sweep import sweep_command
+
+        sweep_command([part for part in arguments if part != "--sweep"])
+        return
     options = tyro.cli(CompareOptions, args=arguments, prog="tutelage compare")
     if len(options.runs) < 2:
         raise InputError("compare needs at least two runs")

@@ -142,14 +142,16 @@ class Joined:
         if share == 0.0 or self.taught is None or self.told is None:
             return LaneLoss({"hard": _reduced(hard, batch.weight, batch.labelled, lanes)}, None)
         index = (self.start.unsqueeze(1) + self.place[batch.row.view(lanes, -1)]).view(-1)
-        taught = self.taught[index]
+        taught = self.taught.index_select(0, index)
         parts = {"hard": _reduced(hard * (1.0 - taught.to(hard) * share), batch.weight, batch.labelled, lanes)}
         context = Context(at, 1.0, batch.row, batch.target, batch.labelled)
         for term, strength, part in zip(self.objective.terms, self.objective.weights, self.parts, strict=True):
             shown = replace(context, temperature=part.temperature)
-            items = _items(term, _changed([part], lambda tensors: tensors[0][index]), answer, shown, lanes)
+            items = _items(
+                term, _changed([part], lambda tensors: tensors[0].index_select(0, index)), answer, shown, lanes
+            )
             parts[term.name] = _reduced(items, batch.weight, taught, lanes, share * strength)
-        told = self.told[index].view(lanes, -1, self.told.shape[-1])
+        told = self.told.index_select(0, index).view(lanes, -1, self.told.shape[-1])
         return LaneLoss(parts, torch.cat([told[..., :-1].sum(1), told[..., -1:].mean(1)], dim=-1))
 
 
@@ -187,11 +189,13 @@ def joined(targets: Sequence[Distillation], batches: Sequence[Batch]) -> list[tu
 def still(target: Distillation) -> bool:
     """Whether what the teachers say can be computed before training, and its terms for many lanes at once.
 
-    Of the terms that look at the whole batch only `DIST` is known to go through `torch.vmap`.
+    Of the terms that look at the whole batch only `DIST` is known to go through `torch.vmap`. Labels that are hidden
+    from training are shown to validation, so that beyond plan 1, which never shows them, nothing may look at labels.
     """
-    terms = target.objective.terms
+    terms, plan = target.objective.terms, target.plan.number
+    needs = target.fusion.needs.union(*(term.needs for term in terms))
     known = all(constant(t.temperature) and ("batch" not in t.needs or isinstance(t, DIST)) for t in terms)
-    return known and not target.source.live and target.fusion.needs <= STILL
+    return known and plan != 4 and target.fusion.needs <= STILL and (plan == 1 or "labels" not in needs)
 
 
 def mixture_of(target: Distillation, batches: Sequence[Batch]) -> Mixture | None:

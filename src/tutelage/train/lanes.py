@@ -97,7 +97,7 @@ def differs(students: Sequence[nn.Module], batch: Batch, task: Task, tolerance: 
     """Why these students cannot be called as one network with the same answers; None when they can.
 
     Args:
-        students: on the device of the batch; their statistics are not touched.
+        students: on the device of the batch; those that keep statistics have changed them afterwards.
         batch: a few rows to try on.
         task: calls the students.
         tolerance: largest relative and absolute difference of an answer.
@@ -110,19 +110,18 @@ def differs(students: Sequence[nn.Module], batch: Batch, task: Task, tolerance: 
     count = len(students)
     tiled = {name: column.repeat(count, *[1] * (column.dim() - 1)) for name, column in batch.inputs.items()}
     rows = Batch.of(tiled, row=batch.row.repeat(count))
-    trial = [copy.deepcopy(student) for student in students]
-    network = Together(trial)
+    network = Together(students)
     for training in (True, False):
-        before = copy.deepcopy(dict(trial[0].named_buffers()))
+        before = {name: value.clone() for name, value in students[0].named_buffers()}
         with torch.no_grad():
-            alone = [_numbers(task.answer(student.train(training), batch)) for student in trial]
+            alone = [_numbers(task.answer(student.train(training), batch)) for student in students]
             try:
                 found = _numbers(task.answer(network.train(training), rows if training else batch))
             except Exception as error:
                 if "randomness" in str(error):
                     return "the student draws random numbers in training (dropout, noise)"
                 return f"the student does not go through torch.vmap ({str(error).strip().splitlines()[0]})"
-        changed = [n for n, value in trial[0].named_buffers() if not torch.equal(value, before[n])]
+        changed = [n for n, value in students[0].named_buffers() if not torch.equal(value, before[n])]
         if changed:
             return f"the student keeps running statistics ({changed[0]})"
         if not torch.allclose(found, torch.cat(alone), rtol=tolerance, atol=tolerance):

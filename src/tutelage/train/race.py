@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 import math
 import time
@@ -273,7 +272,7 @@ class Race:
     def _finished(self, lane: int) -> Fitted:
         student, patience = self.students[lane], self.training.patience
         self.network.write([kept[lane] for kept in self.kept], student)
-        best = copy.deepcopy({name: value.detach().cpu() for name, value in student.state_dict().items()})
+        best = {name: value.detach().cpu().clone() for name, value in student.state_dict().items()}
         if patience is None:
             self.network.into(self.running.index(lane), student)
         stopped = "all epochs done"
