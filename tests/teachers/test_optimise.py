@@ -186,6 +186,18 @@ def test_who_is_left_alone() -> None:
     assert not getattr(broken, "steps", ())
 
 
+@pytest.mark.parametrize("steps", [(), ("folded",)])
+def test_modules_are_asked_without_gradient(steps: Any) -> None:
+    class Watched(nn.Sequential):
+        def forward(self, input: Tensor) -> Tensor:
+            assert not torch.is_grad_enabled()
+            assert torch.is_inference_mode_enabled() == bool(steps)
+            return super().forward(input)
+
+    answer = teacher_of(Watched(conv_net())).run_as(steps).answer(COLUMNS)
+    assert not any(tensor.is_inference() for tensor in answer.to_arrays().values())
+
+
 def test_answers_take_part_in_a_loss() -> None:
     fast, _ = optimised(teacher_of(conv_net()), COLUMNS)
     assert not any(

@@ -48,9 +48,9 @@ def ask_module(
         return reading.empty()
     scores: list[Tensor] = []
     scales: list[Tensor] = []
-    # inside inference mode the answer could not take part in a loss
+    # inside inference mode the answer could not take part in a loss; inference_mode(False) also switches gradients on
     with torch.inference_mode(False), torch.no_grad():
-        with torch.inference_mode(inference):
+        with torch.inference_mode() if inference else torch.no_grad():
             for part in slices(count, fixed or size):
                 given, rows = cut(columns, part, fixed)
                 mean, scale = numbers_of(called(call, inputs(given), device), reading)
@@ -137,10 +137,14 @@ def stacked_inputs(reads: Sequence[str], dtype: torch.dtype, who: str) -> Transf
 @contextmanager
 def evaluating(module: nn.Module) -> Generator[None]:
     """Evaluation mode inside; afterwards every layer's training flag is what it was."""
-    flags = [(part, part.training) for part in module.modules()]
-    module.eval()
+    parts = [module]
+    for part in parts:  # as `modules()`, which takes as long as a layer
+        parts += [inner for inner in part._modules.values() if inner is not None]
+    learning = [part for part in parts if part.training]
+    for part in learning:
+        part.training = False
     try:
         yield
     finally:
-        for part, flag in flags:
-            part.training = flag
+        for part in learning:
+            part.training = True

@@ -12,6 +12,7 @@ import inspect
 import sys
 import types
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +188,7 @@ def _installed(module: str | None) -> bool:
     return "site-packages" in file or "dist-packages" in file
 
 
+@lru_cache(1024)
 def _class_code(kind: type) -> str:
     name = f"class:{kind.__module__}.{kind.__qualname__}"
     if _installed(kind.__module__):

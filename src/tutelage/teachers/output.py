@@ -103,9 +103,12 @@ class Reading:
 
     def _settled(self, scores: Tensor, valid: Tensor | None) -> Output:
         """The kind of output, verified on these scores."""
+        known = self.declared or self.found
+        if known == "logits" and _outside(scores):
+            return known
         real = torch.isfinite(scores).all(-1) if self.declared != "log_probs" else ~torch.isnan(scores).any(-1)
         real = real if valid is None or valid.shape != real.shape else real & valid
-        shown = scores[real]
+        shown = scores if bool(real.all()) else scores[real]
         if self.declared is None and self.found is None:
             if len(shown) == 0:
                 return "logits"
@@ -131,6 +134,14 @@ class Reading:
         if bool((shown <= TOLERANCE).all()) and _sums_to_one(shown.exp()):
             return "log_probs", "the exponentials of rows sum to 1"
         return "logits", "rows do not sum to 1"
+
+
+def _outside(scores: Tensor) -> bool:
+    """Whether scores are finite and some are no probabilities, which settles that they are logits."""
+    if scores.numel() == 0:
+        return False
+    low, high = (float(end) for end in torch.aminmax(scores))
+    return math.isfinite(low - high) and (low < -TOLERANCE or high > 1 + TOLERANCE)
 
 
 def _sums_to_one(rows: Tensor) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -107,8 +108,9 @@ def ask_one(teacher: Teacher, columns: Mapping[str, np.ndarray], row: np.ndarray
             f"teacher {teacher.name!r} reads columns {missing} that the rows do not have; there are {sorted(columns)}"
         )
     asked = {name: columns[name][row] for name in teacher.reads}
+    by_row = cast("KnowsRows | None", teacher if hasattr(teacher, "answer_rows") else None)
     with torch.no_grad():
-        answer = teacher.answer_rows(asked, row) if isinstance(teacher, KnowsRows) else teacher.answer(asked)
+        answer = teacher.answer(asked) if by_row is None else by_row.answer_rows(asked, row)
     if len(answer) != len(row):
         raise InputError(f"teacher {teacher.name!r} was asked about {len(row)} rows and answered about {len(answer)}")
     answer.check(f"teacher {teacher.name!r}")
