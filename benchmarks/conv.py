@@ -49,11 +49,9 @@ def tiny() -> nn.Module:
     return nn.Sequential(
         nn.Conv2d(3, 16, 3, 1, 1),
         nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(16, 32, 3, 1, 1),
+        nn.Conv2d(16, 32, 3, 2, 1),
         nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(32, 64, 3, 1, 1),
+        nn.Conv2d(32, 64, 3, 2, 1),
         nn.ReLU(),
         nn.AdaptiveAvgPool2d(1),
         nn.Flatten(),
