@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ..core import KINDS, Space, StoreError
+from ..core.spaces.classes import covering
 from . import codecs
 from .codec import Bound
 from .fingerprint import digest, raw
@@ -57,7 +58,7 @@ class Reader:
         self.folder = folder
         self.manifest = Manifest.read(folder)
         self.codec = codecs.from_json(self.manifest.codec, folder / "manifest.json")
-        self.meta = {k: torch.tensor(v) if _is_mask(v) else v for k, v in self.manifest.meta.items()}
+        self.meta = {k: covering(v) if k == "coverage" else v for k, v in self.manifest.meta.items()}
         self.space = Space(KINDS[self.manifest.kind], self.manifest.names)
         size = self.manifest.shard_rows
         self.markers = {(view, shard): Marker.read(path, size) for view, shard, path in markers(folder)}
@@ -168,7 +169,3 @@ class _Rows:
 
     def __call__(self, name: str, lent: bool) -> Tensor:
         return torch.from_numpy(self.view.arrays[name].take(self.row, 0))
-
-
-def _is_mask(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(item, bool) for item in value)  # pyright: ignore[reportUnknownVariableType]
