@@ -16,8 +16,10 @@ from ..teaching.ensemble import answer_of
 from ..teaching.heldout import learn, row_loss
 
 FOLDS = 5
-MIN_ROWS = 30
-"""Fewer held-out labelled rows than this cannot tell fusions apart: the plain mean is taken."""
+FALLBACK: Fusion = Mean()
+"""Taken where held-out rows cannot tell fusions apart: the fusion with the least regret in `benchmarks/quality.py`."""
+MIN_ROWS = 100
+"""Fewer held-out labelled rows than this cannot tell fusions apart: `FALLBACK` is taken."""
 
 
 def candidates(task: Task) -> tuple[Fusion, ...]:
@@ -38,34 +40,44 @@ def best_single(signals: Signals, task: Task, batch: Batch) -> str:
 def choose_fusion(signals: Signals, task: Task, batch: Batch) -> tuple[Fusion, str]:
     """The fusion whose ensemble has the least cross-fitted held-out loss, and why.
 
-    The plain mean is kept unless another is better by more than one standard error of the paired difference.
+    `FALLBACK` is kept unless another is better by more than one standard error of the paired difference. Teachers of
+    different classes are only weighted, never joined into one target: each teaches its own classes then, which the
+    loss of an ensemble over all classes says nothing about.
     """
     known = int((batch.labelled if batch.labelled.dim() == 1 else batch.labelled.any(1)).sum())
     if len(signals.names) == 1:
-        return Mean(), "there is one teacher"
+        return FALLBACK, "there is one teacher"
+    plain = FALLBACK.name
     if known < MIN_ROWS:
-        return Mean(), f"{known} held-out labelled rows cannot tell fusions apart (at least {MIN_ROWS})"
+        return FALLBACK, f"{known} held-out labelled rows cannot tell fusions apart (at least {MIN_ROWS}): {plain}"
     losses: dict[str, Tensor] = {}
     tried: dict[str, Fusion] = {}
-    for fusion in candidates(task):
+    for fusion in _comparable(signals, task):
         try:
             losses[fusion.name] = heldout_loss(signals, fusion, batch)
         except InputError:
             continue
         tried[fusion.name] = fusion
-    plain = losses[Mean.name]
     best = min(losses, key=lambda name: float(losses[name].mean()))
-    gain = plain - losses[best]
+    gain = losses[plain] - losses[best]
     error = float(gain.std() / len(gain) ** 0.5)
     if float(gain.mean()) <= error:
-        return Mean(), (
-            f"no fusion beats the plain mean on {known} held-out rows by more than one standard error "
-            f"(best: {best}, loss {float(losses[best].mean()):.3f} against {float(plain.mean()):.3f})"
+        return FALLBACK, (
+            f"no fusion beats {plain!r} on {known} held-out rows by more than one standard error "
+            f"(best: {best}, loss {float(losses[best].mean()):.3f} against {float(losses[plain].mean()):.3f})"
         )
     return tried[best], (
         f"least cross-fitted loss on {known} held-out rows: {float(losses[best].mean()):.3f} against "
-        f"{float(plain.mean()):.3f} of the plain mean ({len(tried)} fusions tried)"
+        f"{float(losses[plain].mean()):.3f} of {plain!r} ({len(tried)} fusions tried)"
     )
+
+
+def _comparable(signals: Signals, task: Task) -> list[Fusion]:
+    """`FALLBACK` and the candidates whose held-out loss says something about what a student would learn from them."""
+    found = [FALLBACK, *(fusion for fusion in candidates(task) if fusion.name != FALLBACK.name)]
+    answers: tuple[Any, ...] = signals.answers
+    alike = all(torch.equal(answer.coverage, answers[0].coverage) for answer in answers)
+    return [fusion for fusion in found if alike or fusion.gives == FALLBACK.gives]
 
 
 def heldout_loss(signals: Signals, fusion: Fusion, batch: Batch) -> Tensor:
