@@ -17,6 +17,7 @@ COMMANDS = {
     "evaluate": ("use", "measure a finished run on new labelled rows, drift included"),
     "export": ("ship", "the student of a run as ONNX or torch.export file, checked row by row"),
     "compare": ("ship", "several runs side by side; with --sweep fusions on your data"),
+    "bench": ("bench", "the benchmarks, on your own machine"),
     "report": ("ship", "write the page of a run again, or print its table"),
 }
 
