@@ -86,8 +86,15 @@ class Part:
 
     def mean(self, count: Tensor | None = None) -> Tensor:
         """total / count; exactly 0, with zero gradient, when nothing was valid."""
-        divisor = self.count if count is None else count.to(self.total)
-        return self.total / torch.where(divisor > 0, divisor, 1.0)
+        return self.total * self._share(count)
+
+    def value(self, count: Tensor | None = None) -> Tensor:
+        """factor * total / count: what the part adds to the loss."""
+        return self.total * (self.factor * self._share(count))
+
+    def _share(self, count: Tensor | None) -> Tensor:
+        divisor = (self.count if count is None else count).to(self.total)
+        return torch.where(divisor > 0, 1.0 / divisor, 0.0)
 
 
 @dataclass(frozen=True)
@@ -129,7 +136,8 @@ def reduce(losses: Tensor, weight: Tensor, valid: Tensor, factor: float = 1.0, k
     """
     trust = (weight if losses.dim() == 1 else weight.view(-1, *[1] * (losses.dim() - 1))) * valid
     finite = losses.masked_fill(trust <= 0, 0.0)
-    return Part((finite * (trust if kept is None else trust * kept)).sum(), trust.sum(), factor)
+    counted = (trust if kept is None else trust * kept).to(losses.dtype)
+    return Part(torch.dot(finite.flatten(), counted.flatten()), trust.sum(), factor)
 
 
 def assemble(
@@ -139,8 +147,7 @@ def assemble(
     weights: Tensor | None = None,
 ) -> Loss:
     """The loss from its parts; `counts` of a larger group replace the batch's own."""
-    means = {name: part.mean(None if counts is None else counts[name]) for name, part in parts.items()}
-    values = {name: mean if parts[name].factor == 1.0 else parts[name].factor * mean for name, mean in means.items()}
+    values = {name: part.value(None if counts is None else counts[name]) for name, part in parts.items()}
     first, *others = values.values()
     return Loss(sum(others, first), parts, values, acted, weights)
 
