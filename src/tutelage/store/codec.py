@@ -91,16 +91,20 @@ class Codec(Protocol):
         ...
 
 
-def written(array: Tensor, dtype: str) -> tuple[Field, np.ndarray]:
-    """An array as it lies on disk: floats in the given type, booleans in bits, integers as they are."""
+def form(array: Tensor, dtype: str) -> Field:
+    """How `written` writes an array."""
     shape = tuple(array.shape[1:])
     if array.dtype == torch.bool:
-        flat = array.reshape(len(array), math.prod(shape)).numpy()
-        if flat.shape[1] == 1:
-            return Field(shape, "bits"), flat.view(np.uint8)
-        return Field(shape, "bits"), np.packbits(flat, axis=-1, bitorder="little")
-    if not array.is_floating_point():
-        return Field(shape, str(array.dtype).removeprefix("torch.")), array.numpy()
-    if dtype == "bfloat16":
-        return Field(shape, dtype), array.to(torch.bfloat16).contiguous().view(torch.int16).numpy().view(np.uint16)
-    return Field(shape, dtype), array.to(getattr(torch, dtype)).numpy()
+        return Field(shape, "bits")
+    return Field(shape, dtype if array.is_floating_point() else str(array.dtype).removeprefix("torch."))
+
+
+def written(array: Tensor, dtype: str) -> tuple[Field, np.ndarray]:
+    """An array as it lies on disk: floats in the given type, booleans in bits, integers as they are."""
+    field = form(array, dtype)
+    if field.dtype == "bits":
+        flat = array.reshape(len(array), math.prod(field.shape)).numpy()
+        return field, flat.view(np.uint8) if flat.shape[1] == 1 else np.packbits(flat, axis=-1, bitorder="little")
+    if field.dtype == "bfloat16":
+        return field, array.to(torch.bfloat16).contiguous().view(torch.int16).numpy().view(np.uint16)
+    return field, array.to(getattr(torch, field.dtype)).numpy()

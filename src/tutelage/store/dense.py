@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ..core import Answer, Classes, InputError, Labels
-from .codec import LARGEST, ROUNDING, SMALLEST, Codec, Read, written
+from .codec import LARGEST, ROUNDING, SMALLEST, Codec, Read, form, written
 from .layout import Field
 
 
@@ -55,7 +55,7 @@ class Dense:
     def decoded(self, answer: Answer) -> tuple[dict[str, Field], dict[str, Any]]:
         """The arrays of the answer, floats as float32."""
         arrays = answer.to_arrays().items()
-        return {name: written(array[:0].cpu(), "float32")[0] for name, array in arrays}, answer.meta()
+        return {name: form(array, "float32") for name, array in arrays}, answer.meta()
 
     def decode(self, read: Read, stored: Mapping[str, Field], coverage: Tensor | None) -> dict[str, Tensor]:
         """Array by array, floats as float32."""

@@ -22,7 +22,7 @@ from .writer import Writer
 SHARD_BYTES = 4 << 20
 """About how much a shard holds unless its number of rows is given."""
 
-SMALLEST_SHARD, LARGEST_SHARD = 64, 65536
+SMALLEST_SHARD, LARGEST_SHARD = 64, 131072
 """Rows of the smallest and the largest shard that is chosen."""
 
 

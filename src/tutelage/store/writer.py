@@ -28,6 +28,8 @@ from .locks import Lock, take
 
 _FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 _sync = os.fdatasync if hasattr(os, "fdatasync") else os.fsync
+_PIECE = 1 << 20
+"""About how many encoded bytes are made at once, so that what is in between stays in the cache."""
 _NOT_SUPPORTED = {errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS}
 
 
@@ -63,6 +65,7 @@ class Writer:
         self.manifest = manifest
         self.codec = codecs.from_json(manifest.codec, folder / "manifest.json")
         self._handles: dict[tuple[str, int], int] = {}
+        self._spare: list[dict[str, np.ndarray]] = []
         if self._after_a_kill():
             self._drop_damaged()
         self._session = self._announce()
@@ -107,6 +110,21 @@ class Writer:
             self._handles[array, view] = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         return self._handles[array, view]
 
+    def room(self, rows: int) -> dict[str, np.ndarray]:
+        """Arrays of zeros for so many rows, taken from a shard that is done where there is one."""
+        while self._spare:
+            room = self._spare.pop()
+            if all(len(array) == rows for array in room.values()):
+                for array in room.values():
+                    array.fill(0)
+                return room
+        stored = self.manifest.stored.items()
+        return {name: np.zeros((rows, *field.width), field.stored) for name, field in stored}
+
+    def give_back(self, room: dict[str, np.ndarray]) -> None:
+        """Keeps arrays for the next shard."""
+        self._spare = [room]
+
     def _announce(self) -> Lock:
         """A lock that outlives a kill as a file and a clean end not at all."""
         while (lock := take(self.folder / "locks" / f"session-{secrets.token_hex(8)}")) is None:
@@ -150,9 +168,8 @@ class Claim:
     _arrays: dict[str, np.ndarray] = field(init=False)
 
     def __post_init__(self) -> None:
-        stored = self.writer.manifest.stored
         self.present = np.zeros(self.writer.manifest.shard_rows, dtype=np.bool_)
-        self._arrays = {name: np.zeros((self.rows, *entry.width), entry.stored) for name, entry in stored.items()}
+        self._arrays = self.writer.room(self.rows)
         path = marker_file(self.writer.folder, self.view, self.shard)
         self.marker = self.writer.marker(self.view, self.shard)
         if self.marker is None:
@@ -186,18 +203,18 @@ class Claim:
         Raises:
             InputError: the answers do not look like the ones stored before.
         """
-        manifest = self.writer.manifest
-        fields, arrays = self.writer.codec.encode(answer)
-        if fields != dict(manifest.stored) or self.writer.codec.decoded(answer)[1] != dict(manifest.meta):
-            raise InputError(
-                f"teacher {manifest.teacher!r} changed the form of its answers from {dict(manifest.stored)}, "
-                f"{dict(manifest.meta)} to {fields}, {answer.meta()}: give all rows one form, coverage included"
-            )
-        first, last = int(row[0]) - self.start, int(row[-1]) - self.start
-        place = slice(first, last + 1) if last - first == len(row) - 1 else row - self.start
-        for name, array in arrays.items():
-            self._arrays[name][place] = array
-        self.present[place] = True
+        manifest, codec = self.writer.manifest, self.writer.codec
+        meta = codec.decoded(answer)[1]
+        step = max(_PIECE // max(manifest.record, 1), 1)
+        for at in range(0, len(row), step):
+            piece = answer if step >= len(row) else answer.take(slice(at, at + step))
+            fields, arrays = codec.encode(piece)
+            if fields != manifest.stored or meta != manifest.meta:
+                raise InputError(
+                    f"teacher {manifest.teacher!r} changed the form of its answers from {dict(manifest.stored)}, "
+                    f"{dict(manifest.meta)} to {fields}, {meta}: give all rows one form, coverage included"
+                )
+            self._keep(row[at : at + step] - self.start, arrays)
 
     def commit(self, content: Mapping[str, str], hashed: int) -> None:
         """Brings the shard to disk, then its marker.
@@ -223,8 +240,17 @@ class Claim:
         Marker(self.present, dict(content), hashed, crc, full).write(path)
 
     def release(self) -> None:
-        """Lets other processes have the shard."""
+        """Lets other processes have the shard; nothing can be put into it any more."""
         self.lock.release()
+        self.writer.give_back(self._arrays)
+        self._arrays = {}
+
+    def _keep(self, at: np.ndarray, arrays: Mapping[str, np.ndarray]) -> None:
+        first, last = int(at[0]), int(at[-1])
+        place = slice(first, last + 1) if last - first == len(at) - 1 else at
+        for name, array in arrays.items():
+            self._arrays[name][place] = array
+        self.present[place] = True
 
     def _kept(self, name: str) -> np.ndarray:
         mask = self.present[: self.rows]
