@@ -325,6 +325,22 @@ def test_a_student_that_cannot_be_batched_is_trained_alone_and_says_why(kind: st
     assert_alike(swept, rows, training, ready)
 
 
+def test_convolutions_are_batched_while_images_are_small() -> None:
+    def conv() -> nn.Module:
+        return nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2))
+
+    chance = np.random.default_rng(0)
+    for side, together in ((6, True), (17, False)):
+        images = chance.normal(size=(40, 1, side, side)).astype(np.float32)
+        rows = tl.rows_of({"image": images}, np.arange(40) % 2)
+        lanes = [Lane(str(seed), labels_only(Classification(("0", "1"))), seed) for seed in (0, 1)]
+        training = Training(2, 16, lr=0.02)
+        swept = sweep(conv, lanes, rows, training)
+        assert swept.batched == (together, together)
+        assert together or "convolutions of more than 256 numbers a row (289)" in swept.why
+        assert_alike(swept, rows, training, conv)
+
+
 def test_settings_of_single_trainings_are_honoured_one_by_one(tmp_path: Path) -> None:
     rows = table()
     lanes = [Lane("a/b", joined(rows), 0), Lane("c", joined(rows), 1)]

@@ -27,6 +27,8 @@ from .trial import slug
 Told = Callable[[str, int, int], None] | None
 PROBED = 16
 """Rows on which students are compared with themselves as one network."""
+MOST_CONVOLVED = 256
+"""Numbers per row up to which batched convolutions pay on the CPU: 0.5 of single runs at 8 x 8, 1.1 at 16 x 16 x 3."""
 
 
 @dataclass(frozen=True)
@@ -178,4 +180,8 @@ def _unlike(students: Sequence[nn.Module], lane: Lane, rows: Rows, training: Tra
     if size >= SMALL:
         return f"a student of {size:,} parameters keeps the cores busy by itself (below {SMALL:,} are batched)"
     batch = rows.batch(rows.train[:PROBED]).to(device_of(training.device))
+    wide = max(column[0].numel() for column in batch.inputs.values())
+    convolves = any(isinstance(part, nn.Conv1d | nn.Conv2d | nn.Conv3d) for part in students[0].modules())
+    if convolves and wide > MOST_CONVOLVED and batch.row.device.type == "cpu":
+        return f"on the CPU convolutions of more than {MOST_CONVOLVED} numbers a row ({wide}) are slower as one network"
     return differs(students, batch, lane.target.task)
