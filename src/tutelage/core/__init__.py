@@ -5,14 +5,11 @@ from .errors import InputError, LeakageError, MissingExtraError, StoreError, Tut
 from .protocols import (
     INVARIANTS,
     NEEDS,
-    Blind,
     Columns,
     Context,
     Fittable,
     Fusion,
     KnowsRows,
-    Mixing,
-    Pulling,
     Renewable,
     SignalSource,
     Step,
@@ -22,6 +19,7 @@ from .protocols import (
     Term,
     Weights,
 )
+from .shortcuts import Blind, Mixing, Pulling
 from .signals import Signals
 from .spaces import FLOOR, KINDS, Answer, Classes, Labels, Space, Values
 

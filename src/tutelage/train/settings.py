@@ -112,12 +112,12 @@ class Training:
     def optimizer(self, module: nn.Module) -> torch.optim.Optimizer:
         """The optimiser over all parameters; those not yet released are switched off by `requires_grad`."""
         found = list(module.parameters())
-        first = 1.0
+        first, fused = 1.0, all(p.is_floating_point() and p.device.type in ("cpu", "cuda") for p in found)
         if self.optimiser == "sgd":
-            return torch.optim.SGD(found, lr=first, momentum=self.momentum, nesterov=self.momentum > 0)
+            return torch.optim.SGD(found, lr=first, momentum=self.momentum, nesterov=self.momentum > 0, fused=fused)
         if self.optimiser == "adam":
-            return torch.optim.Adam(found, lr=first)
-        return torch.optim.AdamW(found, lr=first, weight_decay=self.decay)
+            return torch.optim.Adam(found, lr=first, fused=fused)
+        return torch.optim.AdamW(found, lr=first, weight_decay=self.decay, fused=fused)
 
 
 def threads_for(student: nn.Module, training: Training) -> int | None:
