@@ -71,19 +71,19 @@ class _Walk:
         self.path.append(id(value))
         found = hashlib.sha256()
         for part in self.parts(value):
-            found.update(part if isinstance(part, bytes) else part.encode())
+            found.update(part.encode() if isinstance(part, str) else part)
             found.update(b";")
         self.path.pop()
         self.done[id(value)] = (found.hexdigest(), value)
         return found.hexdigest()
 
-    def parts(self, value: Any) -> Iterator[str | bytes]:
+    def parts(self, value: Any) -> Iterator[str | bytes | memoryview]:
         if isinstance(value, np.ndarray | np.generic):
             yield from self.array(np.asarray(value))
         elif isinstance(value, torch.Tensor):
             flat = value.detach().cpu().contiguous().reshape(-1)
             yield f"tensor:{value.dtype}:{tuple(value.shape)}"
-            yield flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b""
+            yield flat.view(torch.uint8).numpy().data if flat.numel() else b""
         elif isinstance(value, Mapping):
             yield type(value).__name__
             for key in sorted((k for k in value if k not in IGNORED), key=lambda k: (type(k).__name__, str(k))):

@@ -8,10 +8,10 @@ it stopped. Several processes that run it at once share the shards.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -178,7 +178,7 @@ class _Lesson:
         """Teaches all shards, those that other processes are at last."""
         self._check_storable()
         manifest = self.store.manifest(self.teacher.name) or self._begin()
-        same_teacher(manifest, self._fingerprint, self.teacher.space, self.codec, self.store.path)
+        same_teacher(manifest, self.teacher.fingerprint, self.teacher.space, self.codec, self.store.path)
         shards = np.split(self.rows, np.flatnonzero(np.diff(self.rows // manifest.shard_rows)) + 1)
         pending = [(view, rows) for view in range(views) for rows in shards]
         with self.store.writer(manifest) as writer:
@@ -187,10 +187,6 @@ class _Lesson:
                 if len(waiting) == len(pending):
                     time.sleep(0.1)
                 pending = waiting
-
-    @cached_property
-    def _fingerprint(self) -> Mapping[str, str]:
-        return self.teacher.fingerprint
 
     def _check_storable(self) -> None:
         for wanted in ("frozen", "deterministic"):
@@ -210,8 +206,8 @@ class _Lesson:
             first = self.rows[block == block[0]][: self.batch_size]
             with _blamed(self.teacher, first):
                 answer = ask_one(self.teacher, self.table.columns, first)
-                space, fingerprint = self.teacher.space, self._fingerprint
-                manifest = plan(self.teacher.name, fingerprint, space, answer, self.codec, self.shard_rows)
+                fingerprint = self.teacher.fingerprint
+                manifest = plan(self.teacher.name, fingerprint, self.teacher.space, answer, self.codec, self.shard_rows)
             with self.store.writer(manifest) as writer:
                 claim = self._claim(writer, 0, first)
                 if claim is None:
