@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -236,3 +238,80 @@ def test_nobody_forgets_what_is_being_written(tmp_path: Path) -> None:
         store.forget("asked")
     store.forget("asked")
     assert store.manifest("asked") is None
+
+
+@pytest.mark.parametrize("codec", ["fp32", "fp16", "bf16", "top2"])
+def test_teachers_together_are_what_each_is_alone(tmp_path: Path, codec: str) -> None:
+    """One decoding for all, with views, silent rows, full shards, many coverages; batches do not touch each other."""
+    teachers = [Asked("a"), Asked("bb"), Asked("l", kind="labels"), Asked("ccc")]
+    store = Store(tmp_path)
+    for teacher in teachers:
+        chosen = "fp16" if teacher.kind == "labels" else codec
+        teach([teacher], table(ROWS), np.arange(ROWS), store, views=2, shard_rows=32, codec=chosen)
+    together = store.source([teacher.name for teacher in teachers])
+    batches = [(torch.randperm(ROWS)[:9], torch.randint(2, (9,))), (torch.tensor([0, 7]), torch.tensor([1, 1]))]
+    batches += [(torch.arange(1, 7), torch.zeros(6).long()), (torch.tensor([5]), torch.tensor([0]))]
+    found = [together.gather(row, view) for row, view in batches]
+    for (row, view), signals in zip(batches, found, strict=True):
+        for teacher, answer in zip(teachers, signals.answers, strict=True):
+            assert same(answer, store.source([teacher.name]).gather(row, view).answers[0])
+            assert torch.equal(answer.valid, teacher.about(row.numpy()).valid)
+
+
+@pytest.mark.parametrize("kind", ["logits", "labels", "values"])
+def test_stored_answers_are_stacked_where_they_lie(tmp_path: Path, kind: str) -> None:
+    names = ("a", "bb", "ccc")
+    _, signals = filled(tmp_path, *(Asked(name, kind=kind) for name in names))
+    for rows in ([1, 2, 3, 99], [0, 1, 7, 8]):
+        found = signals.gather(torch.tensor(rows), torch.zeros(4).long())
+        stacked = found.stacked()
+        numbers = {"logits": "scores", "labels": "logits", "values": "mean"}[kind]
+        for teacher, answer in enumerate(found.answers):
+            wanted = getattr(answer, numbers)
+            silent = ~(answer.valid.unsqueeze(-1) if kind == "logits" else answer.valid)
+            assert torch.equal(getattr(stacked, numbers)[teacher], wanted.masked_fill(silent, 0.0))
+            assert torch.equal(stacked.valid[teacher], answer.valid)
+            assert torch.equal(stacked.coverage[teacher], answer.coverage)
+        first: Any = found.answers[0]
+        shared = getattr(stacked, numbers).data_ptr() == getattr(first, numbers).data_ptr()
+        assert shared == bool(stacked.valid.all())
+
+
+def test_threads_do_not_share_what_they_read_into(tmp_path: Path) -> None:
+    _, signals = filled(tmp_path, Asked("a"), Asked("bb"), codec="fp16")
+    row = torch.arange(1, 7)
+
+    def ask(start: int) -> bool:
+        wanted = signals.gather(row + start, zeros(row)).stacked().scores.clone()
+        return all(torch.equal(signals.gather(row + start, zeros(row)).stacked().scores, wanted) for _ in range(200))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(ask, range(0, 80, 7)))
+    again = pickle.loads(pickle.dumps(signals))
+    assert again.keys == signals.keys
+
+
+def test_an_answer_is_the_caller_s_own(tmp_path: Path) -> None:
+    """Whatever is written into an answer, other teachers, batches and the store do not notice."""
+    spoken = np.array([r for r in range(ROWS) if r % 7])
+    signals = teach([Asked(), Asked("bb")], table(ROWS), spoken, Store(tmp_path), shard_rows=32)
+    row = torch.tensor([1, 2])
+    one, other = signals.gather(row, zeros(row)).answers
+    assert isinstance(one, Classes)
+    one.valid[0] = False
+    one.scores[:] = torch.nan
+    assert other.valid.all()
+    for answer, teacher in zip(signals.gather(row, zeros(row)).answers, (Asked(), Asked("bb")), strict=True):
+        assert same(answer, teacher.about(row.numpy()))
+
+
+def test_room_for_a_shard_is_used_again_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Rows that are not there are zero on disk, though another shard lay in the same memory before."""
+    rows = np.array([*range(32), 40, 41])
+    store = Store(tmp_path)
+    teach([Asked()], table(ROWS), rows, store, shard_rows=32)
+    scores = np.fromfile(data_file(tmp_path / "asked", "scores", 0), "<f4").reshape(-1, 5)
+    assert (scores[:32] != 0).any(1).sum() >= 31
+    assert (scores[32:40] == 0).all()
+    assert (scores[42:] == 0).all()
+    assert store.verify("asked") == []

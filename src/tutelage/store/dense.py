@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ..core import Answer, Classes, InputError, Labels
+from ..core.spaces.classes import is_everything
 from .codec import LARGEST, ROUNDING, SMALLEST, Codec, Read, form, written
 from .layout import Field
 
@@ -110,7 +111,7 @@ def _rounded_well(answer: Classes | Labels) -> dict[str, Tensor]:
         return {"logits": answer.logits.clamp(-LARGEST, LARGEST)}
     if answer.kind == "votes":
         return {}
-    everything = bool(answer.coverage.all())
+    everything = is_everything(answer.coverage)
     scores = answer.scores.float() if everything else answer.masked_logits().float()
     scores = (scores - scores.amax(-1, keepdim=True)).clamp_min_(-LARGEST)
     return {"scores": scores if everything else scores.masked_fill_(~answer.coverage, 0.0)}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +17,6 @@ from ..core import Answer, Signals, Space
 from .codec import Bound, Codec
 from .layout import Field
 from .reader import Reader
-
-
-@lru_cache(64)
-def _constant(shape: tuple[int, ...]) -> Tensor:
-    return torch.ones((), dtype=torch.bool).expand(shape)
-
-
-def _true(shape: tuple[int, ...]) -> Tensor:
-    """True everywhere: one number seen many times, which torch refuses to write to; a single number is one's own."""
-    return _constant(shape) if math.prod(shape) > 1 else torch.ones(shape, dtype=torch.bool)
 
 
 @dataclass(frozen=True)
@@ -129,7 +118,7 @@ class _Form:
             block = self._blocks[view]
         found = self._codec.decode(partial(self._records, block.arrays, row), block.stored, self._coverage)
         for name, shape in block.full.items():
-            found[name] = _true((*self._lead, len(row), *shape))
+            found[name] = torch.ones((*self._lead, len(row), *shape), dtype=torch.bool)
         return found
 
     def _records(self, mapped: Mapping[str, tuple[np.ndarray, ...]], row: np.ndarray, name: str, lent: bool) -> Tensor:

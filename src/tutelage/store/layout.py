@@ -92,7 +92,7 @@ class Manifest:
         value: dict[str, Any] = {"format": FORMAT, **vars(self)}
         for name in ("stored", "answer"):
             value[name] = {key: {"shape": f.shape, "dtype": f.dtype} for key, f in value[name].items()}
-        replace_text(folder / "manifest.json", json.dumps(value, indent=1))
+        replace_text(folder / "manifest.json", json.dumps(value))
 
     @staticmethod
     def read(folder: Path) -> Manifest:

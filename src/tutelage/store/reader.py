@@ -90,8 +90,12 @@ class Reader:
 
     def error(self) -> Bound:
         """The most by which any stored row may differ from what the teacher said."""
-        found = [self.bound(opened.present.nonzero()[0], view) for view, opened in self.views.items()]
-        largest = max((float(bound.max()) for bound in found), default=0.0)
+        size = self.manifest.shard_rows
+        found = [
+            self.bound(marker.present.nonzero()[0] + shard * size, view)
+            for (view, shard), marker in self.markers.items()
+        ]
+        largest = max((float(bound.max()) for bound in found if len(bound)), default=0.0)
         return Bound(largest, self.codec.unit(self.manifest.kind, self.meta))
 
     def verify(self) -> list[str]:
@@ -142,7 +146,7 @@ class Reader:
         present = np.zeros((max(shards) + 1) * size, dtype=np.bool_)
         for shard, marker in shards.items():
             present[shard * size : (shard + 1) * size] = marker.present
-        present = present[: int(present.nonzero()[0][-1]) + 1]
+        present = present[: len(present) - int(present[::-1].argmax())]
         fields = self.manifest.stored.items()
         arrays = {name: self._map(name, view, field, len(present)) for name, field in fields}
         full = set(arrays).intersection(*(marker.full for marker in shards.values()))

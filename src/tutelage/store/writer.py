@@ -28,7 +28,7 @@ from .locks import Lock, take
 
 _FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 _sync = os.fdatasync if hasattr(os, "fdatasync") else os.fsync
-_PIECE = 1 << 20
+_PIECE = 1 << 18
 """About how many encoded bytes are made at once, so that what is in between stays in the cache."""
 _NOT_SUPPORTED = {errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS}
 
@@ -111,12 +111,10 @@ class Writer:
         return self._handles[array, view]
 
     def room(self, rows: int) -> dict[str, np.ndarray]:
-        """Arrays of zeros for so many rows, taken from a shard that is done where there is one."""
+        """Arrays for so many rows, those of a shard that is done where they fit."""
         while self._spare:
             room = self._spare.pop()
             if all(len(array) == rows for array in room.values()):
-                for array in room.values():
-                    array.fill(0)
                 return room
         stored = self.manifest.stored.items()
         return {name: np.zeros((rows, *field.width), field.stored) for name, field in stored}
@@ -229,7 +227,10 @@ class Claim:
         if not self.present.any():
             return
         stored = self.writer.manifest.stored
+        mask = self.present[: self.rows]
         for name, array in self._arrays.items():
+            if not mask.all():
+                array[~mask] = 0
             handle = self.writer.handle(name, self.view)
             _write(handle, raw(array), self.start * stored[name].record)
             _sync(handle)
