@@ -35,7 +35,7 @@ from tutelage.train import choose_fusion, task_of, worth_it
 FUSIONS: dict[str, Any] = {"mean": f.Mean(), "weighted": f.Performance(), "stacking": f.Stacking()}
 VALUES: dict[str, Any] = FUSIONS | {"weighted": f.Performance("inv_mse")}
 TRUTH = {"wine": False, "digits 15 %": True, "breast cancer": True}
-SEEDS = 3
+SEEDS, MOST_EPOCHS = 3, 200
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,10 @@ def solve(cell: Cell) -> dict[str, Any]:
     chosen, why = choose_fusion(source.gather(held.row, held.view), task, held)
     fusions = (VALUES if values else FUSIONS) | {"chosen": chosen}
     targets = {name: tl.generate_distillation_targets(source, rows, fusion) for name, fusion in fusions.items()}
-    students = _students(targets, rows, cell)
+    steps = min(cell.steps, MOST_EPOCHS * -(-len(rows.train) // 64))
+    students = _students(targets, rows, steps)
     few = replace(rows, train=rows.labelled_train)
-    students |= _students({"labels only": tl.generate_distillation_targets(None, few, f.Mean())}, few, cell)
+    students |= _students({"labels only": tl.generate_distillation_targets(None, few, f.Mean())}, few, steps)
     look, check = rows.batch(rows.validation, truth=True), rows.batch(test, truth=True)
     found: dict[str, dict[str, float]] = {}
     for name, own in students.items():
@@ -95,11 +96,11 @@ def solve(cell: Cell) -> dict[str, Any]:
                    "cost": cost, "seconds": time.process_time() - start}  # fmt: skip
 
 
-def _students(targets: dict[str, Any], rows: tl.Rows, cell: Cell) -> dict[str, list[Any]]:
+def _students(targets: dict[str, Any], rows: tl.Rows, steps: int) -> dict[str, list[Any]]:
     """The students of each target, one per seed; fewer rows get more epochs, so that all take the same steps."""
     width, task = rows.columns["features"].shape[1], task_of(rows)
     lanes = [tl.Lane(f"{name}|{seed}", target, seed) for name, target in targets.items() for seed in range(SEEDS)]
-    training = tl.Training(epochs=max(1, round(cell.steps / -(-len(rows.train) // 64))), threads=1)
+    training = tl.Training(epochs=max(1, round(steps / -(-len(rows.train) // 64))), threads=1)
     swept = tl.sweep(lambda: tl.MLP(width, len(task.space.names), (64, 64)), lanes, rows, training)
     found: dict[str, list[Any]] = {name: [] for name in targets}
     for lane, fitted in zip(lanes, swept.fitted, strict=True):
