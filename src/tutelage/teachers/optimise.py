@@ -11,6 +11,7 @@ On a CPU with fast bf16, three conv teachers take a quarter to a third of the ti
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any, Protocol, runtime_checkable
@@ -180,6 +181,11 @@ def _decided(
     """The steps that stay within the bound, and their change together; the others go into `skipped`, with reasons."""
     steps: tuple[Step, ...] = ()
     change = Change()
+    if not _no_bf16(modules):
+        with suppress(Exception):  # then one by one, which says what went wrong
+            found = _changed(modules, plain, STEPS, columns)
+            if found.within(bound):
+                return STEPS, found
     for step in STEPS:
         if step == "bf16" and (reason := _no_bf16(modules)):
             skipped[step] = reason

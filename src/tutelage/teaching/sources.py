@@ -96,8 +96,16 @@ class Live:
         return Live((self.teachers[self.names.index(name)],), self.columns)
 
 
-def ask_one(teacher: Teacher, columns: Mapping[str, np.ndarray], row: np.ndarray) -> Answer:
+def ask_one(
+    teacher: Teacher, columns: Mapping[str, np.ndarray], row: np.ndarray, gathered: dict[str, np.ndarray] | None = None
+) -> Answer:
     """One teacher's answers about these row numbers, checked.
+
+    Args:
+        teacher: who is asked.
+        columns: of the whole table.
+        row: row numbers.
+        gathered: what was gathered of these rows for other teachers; what is missing there is added.
 
     Raises:
         InputError: a column is missing, the answer has the wrong number of rows, or is not finite.
@@ -107,7 +115,11 @@ def ask_one(teacher: Teacher, columns: Mapping[str, np.ndarray], row: np.ndarray
         raise InputError(
             f"teacher {teacher.name!r} reads columns {missing} that the rows do not have; there are {sorted(columns)}"
         )
-    asked = {name: columns[name][row] for name in teacher.reads}
+    known = {} if gathered is None else gathered
+    for name in teacher.reads:
+        if name not in known:
+            known[name] = columns[name][row]
+    asked = {name: known[name] for name in teacher.reads}
     by_row = cast("KnowsRows | None", teacher if hasattr(teacher, "answer_rows") else None)
     with torch.no_grad():
         answer = teacher.answer(asked) if by_row is None else by_row.answer_rows(asked, row)
@@ -119,5 +131,6 @@ def ask_one(teacher: Teacher, columns: Mapping[str, np.ndarray], row: np.ndarray
 
 def ask(teachers: Sequence[Teacher], columns: Mapping[str, np.ndarray], row: np.ndarray) -> Signals:
     """All teachers' answers about these row numbers."""
-    answers = tuple(ask_one(teacher, columns, row) for teacher in teachers)
+    gathered: dict[str, np.ndarray] = {}
+    answers = tuple(ask_one(teacher, columns, row, gathered) for teacher in teachers)
     return Signals(tuple(teacher.name for teacher in teachers), answers)

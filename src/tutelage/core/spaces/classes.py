@@ -170,6 +170,8 @@ class Classes:
                 f"{who}: scores {tuple(self.scores.shape)}, valid {tuple(self.valid.shape)} and coverage "
                 f"{tuple(self.coverage.shape)} do not fit together; expected [B, C], [B], [C]"
             )
+        if bool(torch.isfinite(self.scores.sum())):
+            return
         bad = ~torch.isfinite(self.scores).all(-1) & self.valid
         if bool(bad.any()):
             rows = bad.nonzero().flatten().tolist()
