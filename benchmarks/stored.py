@@ -90,7 +90,8 @@ def signals_of(rows: Rows, teachers: int, folder: Path) -> Distillation:
 def stored(images: int, teachers: int, plan: int) -> Work:
     """The same loop around `Distillation.loss`, from a store."""
     rows = rows_of_images(images)
-    target = signals_of(rows, teachers, Path(tempfile.mkdtemp()))
+    folder = tempfile.TemporaryDirectory()
+    target = signals_of(rows, teachers, Path(folder.name))
     if plan == 2:
         falling = terms.KL(Linear(4.0, 1.0))
         target = replace(target, objective=Objective((falling,), soft=SOFT))
@@ -99,6 +100,7 @@ def stored(images: int, teachers: int, plan: int) -> Work:
     steps = count()
 
     def loss(student: torch.nn.Module, batch: Batch) -> torch.Tensor:
+        assert folder.name
         return target.loss(student, batch, Step(next(steps), 0, 0.5)).total
 
     return epochs(rows, loss)
@@ -108,10 +110,12 @@ def fitted(images: int, teachers: int) -> Work:
     """One epoch of `fit`; no teachers: labels alone."""
     rows = rows_of_images(images)
     target = labels_only(task_of(rows))
+    folder = tempfile.TemporaryDirectory()
     if teachers:
-        target = signals_of(rows, teachers, Path(tempfile.mkdtemp()))
+        target = signals_of(rows, teachers, Path(folder.name))
         target = target.prepared(rows.batches(rows.taught, 4096, inputs=False))
-    return lambda: fit(tiny(), target, rows, Training(epochs=1, batch_size=BATCH, lr=RATE))
+    settings = Training(epochs=1, batch_size=BATCH, lr=RATE)
+    return lambda: (fit(tiny(), target, rows, settings), folder)
 
 
 def conv_teachers() -> list[torch.nn.Module]:
