@@ -36,6 +36,8 @@ def answer(sure: float, wrong: int = 0) -> Classes:
         pytest.param((0.9, 6), (0.9999, 6), True, id="the same classes, honest about them"),
         pytest.param((0.9, 3), (0.9, 3), False, id="no difference"),
         pytest.param((0.6, 3), (0.95, 3), False, id="the same classes, less sure for nothing"),
+        pytest.param((0.9, 5), (0.8, 6), True, id="better loss, one row more"),
+        pytest.param((0.55, 5), (0.8, 6), False, id="one row more, far worse loss"),
         pytest.param((0.6, 14), (0.9999, 6), False, id="better loss, clearly worse accuracy"),
     ],
 )

@@ -23,9 +23,9 @@ from .trial import CHOSEN, LABELS_ONLY, MEAN, SINGLE, Trial
 NOTHING = "Nothing was gained that this test could show."
 MOST_NAMES = 6
 ODDS = 0.5
-"""A gain counts from this many standard errors above 0: odds of about two to one that it is there."""
+"""A better loss counts from this many standard errors above 0: odds of about two to one that it is there."""
 SURE = 0.95
-"""A loss in the other measure overrules a gain when it is there with this probability."""
+"""How probable a difference has to be to decide against the loss: counted answers are coarse, and a second look."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ class Worth:
 def worth_it(taught: Sequence[Any], plain: Sequence[Any], batches: Sequence[Batch], task: Task) -> Worth:
     """Whether students with teachers do better than students that learnt from the labels alone.
 
-    It is worth it when the loss per row (log loss; squared error in squared spreads) or, for classes, the accuracy is
-    better by `ODDS` standard errors of the paired differences, and neither is worse with probability `SURE`. Seeds
-    that look at the same rows are averaged row by row; otherwise their rows are put together.
+    It is worth it when the loss per row (log loss; squared error in squared spreads) is better by `ODDS` standard
+    errors of the paired differences or, for classes, the accuracy with probability `SURE`, and neither is worse with
+    probability `SURE`. Seeds that look at the same rows are averaged row by row; otherwise their rows are put together.
 
     Args:
         taught: answers of the students with teachers about validation rows, one entry per seed.
@@ -80,7 +80,8 @@ def worth_it(taught: Sequence[Any], plain: Sequence[Any], batches: Sequence[Batc
             raise InputError(f"{count} labelled validation rows cannot show a gain: give at least 2")
         gains[name] = float(rows.mean()), float(rows.std() / count**0.5)
     limit = t_quantile(SURE, count - 1)
-    gained = any(gain > ODDS * error for gain, error in gains.values())
+    (loss, error), *others = gains.values()
+    gained = loss > ODDS * error or any(gain > limit * error for gain, error in others)
     lost = any(-gain > limit * error for gain, error in gains.values())
     return Worth(gained and not lost, gains, count)
 
