@@ -151,9 +151,13 @@ class StoredSignals:
     def __reduce__(self) -> tuple[type[StoredSignals], tuple[tuple[Reader, ...]]]:
         return StoredSignals, (self.readers,)
 
-    @cached_property
+    @property
     def names(self) -> tuple[str, ...]:
         """Teacher names."""
+        return self._names
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
         return tuple(reader.name for reader in self.readers)
 
     @property
