@@ -46,14 +46,19 @@ def labelled_only(rows: tl.Rows) -> tl.Rows:
 
 def scores(runs: Sequence[Mapping[str, Any]], metric: str = "accuracy") -> dict[str, np.ndarray]:
     """One number per seed of each lane; a rule that refused these teachers is the plain mean, which takes its place."""
-    names = {name for run in runs for name in run["found"]}
-    objectives = {name.split("|")[1] for name in names}
+    objectives = set.intersection(*(objectives_of(run) for run in runs))
+    names = {name for run in runs for name in run["found"] if name.split("|")[1] in objectives}
     names |= {f"{rule}|{objective}" for run in runs for rule in run["refused"] for objective in objectives}
     found: dict[str, np.ndarray] = {}
     for name in sorted(names):
         stand_in = f"mean|{name.split('|')[1]}"
         found[name] = np.array([run["found"].get(name, run["found"].get(stand_in))[metric] for run in runs])
     return found
+
+
+def objectives_of(run: Mapping[str, Any]) -> set[str]:
+    """With which objectives its students were trained."""
+    return {name.split("|")[1] for name in run["found"]}
 
 
 def regret(found: Scores, rules: Sequence[str]) -> dict[str, np.ndarray]:
@@ -80,7 +85,8 @@ def show(done: Sequence[Mapping[str, Any]], given: argparse.Namespace) -> None:
         rules = [name for name in _order(found, "KL") if name.split("|")[0] not in NO_RULES]
         _accuracies(grid, found)
         _others(grid, _order(found, "KL"))
-        _objectives(grid, found, rules)
+        most = max(len(objectives_of(run)) for runs in grid.values() for run in runs)
+        _objectives({p: [run for run in runs if len(objectives_of(run)) == most] for p, runs in grid.items()}, rules)
         _regrets(grid, found, rules, given)
         _acted(grid, rules)
         _defaults(grid)
@@ -101,9 +107,8 @@ def _accuracies(grid: Mapping[str, Any], found: Mapping[str, Scores]) -> None:
         if name.split("|")[0] in refused[protocol]:
             return "refuses"
         values, plain = found[protocol][name], found[protocol]["mean|KL"]
-        return (
-            _percent(values.mean()) if name == "mean|KL" else f"{_percent(values.mean())} ({_against(values, plain)})"
-        )
+        gain = "" if name == "mean|KL" else f" ({_against(values, plain)})"
+        return _percent(values.mean()) + gain
 
     seeds = ", ".join(f"{name} {len(runs)}" for name, runs in grid.items())
     _matrix(f"Accuracy with KL, and difference to the plain mean (points; seeds: {seeds})",
@@ -120,7 +125,8 @@ def _others(grid: Mapping[str, Any], order: Sequence[str]) -> None:
     _matrix("Macro recall / macro F1 / cross-entropy / ECE with KL", order, list(grid), cell)
 
 
-def _objectives(grid: Mapping[str, Any], found: Mapping[str, Scores], rules: Sequence[str]) -> None:
+def _objectives(grid: Mapping[str, Any], rules: Sequence[str]) -> None:
+    found = {protocol: scores(runs) for protocol, runs in grid.items()}
     names = sorted({lane.split("|")[1] for per in found.values() for lane in per}, key=lambda o: (o != "KL", o))
     losses = {protocol: scores(runs, "cross_entropy") for protocol, runs in grid.items()}
     plain = [name.split("|")[0] for name in rules]
@@ -133,9 +139,9 @@ def _objectives(grid: Mapping[str, Any], found: Mapping[str, Scores], rules: Seq
             gain = "" if name == "KL" else f" ({_against(values, plain)})"
             return f"{_percent(values.mean())}{gain}, {losses[protocol][lane].mean():.3f}"
 
-        _matrix(
-            f"Objectives with {title} ({rule}): accuracy (difference to KL), cross-entropy", names, list(grid), cell
-        )
+        count = len(next(iter(grid.values())))
+        what = f"Objectives with {title} ({rule}): accuracy (difference to KL), cross-entropy; {count} seeds"
+        _matrix(what, names, list(grid), cell)
 
 
 def _regrets(grid: Mapping[str, Any], found: Mapping[str, Scores], rules: Sequence[str], given: Any) -> None:
