@@ -20,8 +20,7 @@ from claims import Claim
 import tutelage as tl
 from tutelage.report import interval, paired
 
-NO_RULES = ("scratch", "single", "pseudo-labels", "default")
-"""Rows of the tables that are no fixed rule: they do not compete for the best one."""
+NO_RULES = ("scratch", "single", "pseudo-labels", "default")  # they do not compete for the best rule
 METRICS = ("macro_recall", "macro_f1", "cross_entropy", "ece")
 
 Scores = Mapping[str, np.ndarray]

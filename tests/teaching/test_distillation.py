@@ -21,6 +21,7 @@ from tutelage.teaching import AsIs, Distillation, Live, Memory, Objective, add_c
 from tutelage.teaching.calibration import Temperature
 from tutelage.teaching.heldout import row_loss
 from tutelage.teaching.means import Means
+from tutelage.teaching.objective import Part
 from tutelage.teaching.terms import (
     DIST,
     DKD,
@@ -514,6 +515,18 @@ def test_bad_input() -> None:
         Distillation(
             Memory(replace(named(teacher, teacher), names=("t0", "t0"))), Mean(), Objective(()), classes(WIDTH)
         )
+
+
+def test_an_extra_part_without_a_gradient_is_refused() -> None:
+    distillation, student = distillation_of(Classes.of(logits(), "logits")), logits().requires_grad_()
+    answer, batch = Classes.of(student, "logits"), batch_of(ROWS)
+    own = student.square().sum()
+    alive, dead = Part(own, torch.ones(())), Part(torch.tensor([own.item()]).mean(), torch.ones(()))
+    assert distillation.loss_of(answer, batch, Step(), extra={"hint": alive}).total.requires_grad
+    with pytest.raises(InputError, match=r"\['hint'\] carry no gradient"):
+        distillation.loss_of(answer, batch, Step(), extra={"hint": dead})
+    with torch.no_grad():
+        distillation.loss_of(Classes.of(logits(), "logits"), batch, Step(), extra={"hint": dead})
 
 
 def test_trust_by_row() -> None:

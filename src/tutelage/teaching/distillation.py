@@ -164,7 +164,18 @@ class Distillation:
         counts: Mapping[str, Tensor] | None = None,
         extra: Mapping[str, Part] | None = None,
     ) -> Loss:
-        """The loss of answers already at hand; `extra` parts are added as they are."""
+        """The loss of answers already at hand; `extra` parts are added as they are.
+
+        Raises:
+            InputError: an extra part carries no gradient although the answers do: it would never be learnt.
+        """
+        hears = any(value.requires_grad for value in answer.to_arrays().values()) if extra else False
+        dead = [name for name, part in (extra or {}).items() if hears and not part.total.requires_grad]
+        if dead:
+            raise InputError(
+                f"extra parts {dead} carry no gradient, so the student would never learn them: compute them from its "
+                "own tensors, without .item(), .detach() or torch.tensor(...)"
+            )
         share = self.objective.share(at) if self.objective.terms else 0.0
         mixture = self._taught_by(answer, batch, at) if share > 0.0 else None
         parts = self._parts(answer, batch, at, mixture, share) | dict(extra or {})
