@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..core import Batch, InputError, StoreError
+from ..core.spaces.classes import named
 from ..store.fingerprint import digest
 from .statistics import Group, Mixture, TermPart
 
@@ -113,7 +114,7 @@ class Means:
         parts: list[TermPart] = []
         for part in shape["parts"]:
             gap = read()
-            groups = tuple(Group(torch.tensor(c, dtype=torch.bool), read(), read()) for c in part["coverage"])
+            groups = tuple(Group(named(torch.tensor(c, dtype=torch.bool)), read(), read()) for c in part["coverage"])
             parts.append(TermPart(groups, gap, part["temperature"]))
         weights = read().transpose(0, 1) if shape["weights"] else None
         rows = Mixture(read(), read(), tuple(parts), read(), weights)

@@ -86,15 +86,16 @@ class Part:
 
     def mean(self, count: Tensor | None = None) -> Tensor:
         """total / count; exactly 0, with zero gradient, when nothing was valid."""
-        return self.total * self._share(count)
+        return self.total / self._divisor(count)
 
     def value(self, count: Tensor | None = None) -> Tensor:
         """factor * total / count: what the part adds to the loss."""
-        return self.total * (self.factor * self._share(count))
+        return self.total * (self.factor / self._divisor(count))
 
-    def _share(self, count: Tensor | None) -> Tensor:
-        divisor = (self.count if count is None else count).to(self.total)
-        return torch.where(divisor > 0, 1.0 / divisor, 0.0)
+    def _divisor(self, count: Tensor | None) -> Tensor:
+        """Where nothing counts the total is 0, whatever it is divided by."""
+        whole = (self.count if count is None else count).to(self.total)
+        return whole.clamp_min(torch.finfo(whole.dtype).tiny)
 
 
 @dataclass(frozen=True)
