@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tutelage.cli.bench import scripts
+
 ROOT = Path(__file__).parents[2]
-SCRIPTS = sorted(p.name for p in (ROOT / "benchmarks").glob("*.py") if "arguments(__doc__" in p.read_text())
+SCRIPTS = sorted(path.name for path in scripts().values())
 
 
 def test_there_are_scripts():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,8 @@ import tyro
 
 from ..core.errors import InputError
 
+STARTS = re.compile(r"arguments\(\s*__doc__")
+"""How a script begins; whatever else lies in the folder helps the scripts."""
 PACKAGE = Path(__file__).parents[1]
 PLACES = (PACKAGE.parents[1] / "benchmarks", PACKAGE / "benchmarks")
 """Beside the sources in a checkout, inside the package where it is installed."""
@@ -77,7 +80,7 @@ def scripts() -> dict[str, Path]:
     folder = next((place for place in PLACES if (place / "harness.py").is_file()), None)
     if folder is None:
         raise InputError(f"the benchmark scripts are in none of {[str(place) for place in PLACES]}: install the wheel")
-    return {path.stem: path for path in sorted(folder.glob("*.py")) if "harness.arguments(" in path.read_text()}
+    return {path.stem: path for path in sorted(folder.glob("*.py")) if STARTS.search(path.read_text())}
 
 
 def headline(path: Path) -> str:
