@@ -23,8 +23,7 @@ from tutelage.report import interval, paired
 NO_RULES = ("scratch", "single", "pseudo-labels", "default")  # they do not compete for the best rule
 METRICS = ("macro_recall", "macro_f1", "cross_entropy", "ece")
 
-Scores = Mapping[str, np.ndarray]
-"""Name of a lane (`rule|objective`) to one number per seed, in the order of the seeds."""
+Scores = Mapping[str, np.ndarray]  # of each lane (`rule|objective`) one number per seed, in their order
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -110,8 +109,8 @@ def _accuracies(grid: Mapping[str, Any], found: Mapping[str, Scores]) -> None:
         return _percent(values.mean()) + gain
 
     seeds = ", ".join(f"{name} {len(runs)}" for name, runs in grid.items())
-    _matrix(f"Accuracy with KL, and difference to the plain mean (points; seeds: {seeds})",
-            _order(found, "KL"), list(grid), cell)  # fmt: skip
+    what = f"Accuracy with KL, and difference to the plain mean (points; seeds: {seeds})"
+    _matrix(what, _order(found, "KL"), list(grid), cell)
 
 
 def _others(grid: Mapping[str, Any], order: Sequence[str]) -> None:

@@ -54,7 +54,7 @@ def test_a_script_runs_and_its_limits_are_counted(
 
 
 def test_failures_are_named_and_the_others_run(place: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    (place / "broken.py").write_text("import harness\nraise ZeroDivisionError('harness.arguments(')\n")
+    (place / "broken.py").write_text("import harness\nraise ZeroDivisionError('harness.arguments(__doc__)')\n")
     assert main(["bench", "all", "--smoke"]) == 2
     out, err = capfd.readouterr()
     assert out.splitlines()[-1].startswith("1 of 2 limits kept (tiny sizes")
