@@ -2,7 +2,7 @@
 
 Live: answers of the teachers are at hand, the loss mixes them (forward and backward to the student's logits);
 against a loop of one KL per teacher under autograd. Stored: the mixed target is at hand; against torch's own
-cross-entropy with soft labels.
+cross-entropy with soft labels; both fetch the targets of the batch by row number.
 
     python benchmarks/loss.py [--teachers 32] [--rows 32] [--classes 32000]
 """
@@ -103,13 +103,13 @@ def ours(size: Size, temperature: float, way: str) -> Work:
 
 
 def soft_labels(size: Size, temperature: float) -> Work:
-    """The mixed target, given to torch's cross-entropy."""
-    own = student(size)
+    """The mixed target of the rows, fetched and given to torch's cross-entropy."""
+    own, row = student(size), torch.arange(size[1])
     target = torch.stack([softmax(z / temperature, -1) for z in answers(size)]).mean(0)
 
     def step() -> None:
         own.grad = None
-        (cross_entropy(own / temperature, target) * temperature**2).backward()
+        (cross_entropy(own / temperature, target[row]) * temperature**2).backward()
 
     return repeated(step)
 
