@@ -155,7 +155,8 @@ def show(lines: Sequence[dict[str, Any]], given: Any) -> None:
         best = max(rivals, key=lambda name: values[name, main].mean())
         taught = [name for name in names if name.startswith("student") and name != "student: labels only"]
         student = max(taught, key=lambda name: values[name, main].mean())
-        for one, rival, limit in (("student: mean", "ensemble: mean", 0.5), (student, best, None)):
+        mean = "ensemble: mean"
+        for one, rival, limit in (("student: chosen", mean, 0.5), ("student: mean", mean, 0.5), (student, best, None)):
             lost = 100 * (values[rival, main] - values[one, main])
             figures.append(claims.figure(f"{table}: {one} behind {rival}, {main}", lost, limit, " points"))
         costs = [line["cost"]["student"] / line["cost"]["teachers"] for line in some]
