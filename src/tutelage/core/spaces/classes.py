@@ -123,7 +123,7 @@ class Classes:
         known = torch.tensor([any(bool(self.coverage[i]) for i in group) for group in groups])
         best = self.scores.masked_fill(~self.coverage, -torch.inf).argmax(-1)
         scores = torch.stack(columns, dim=-1).masked_fill(~known, 0.0)
-        return Classes(scores, self.kind, known, self.valid & kept[best])
+        return Classes(scores, self.kind, named(known), self.valid & kept[best])
 
     def to_arrays(self) -> dict[str, Tensor]:
         """`scores` float [B, C] and `valid` bool [B]."""
