@@ -177,7 +177,7 @@ class Distillation:
                 "own tensors, without .item(), .detach() or torch.tensor(...)"
             )
         share = self.objective.share(at) if self.objective.terms else 0.0
-        mixture = self._taught_by(answer, batch, at) if share > 0.0 else None
+        mixture = self.mixture(batch, at, answer) if share > 0.0 else None
         parts = self._parts(answer, batch, at, mixture, share) | dict(extra or {})
         if mixture is None:
             return assemble(parts, counts)
@@ -251,8 +251,14 @@ class Distillation:
         arrays = {name: value.detach().cpu() for name, value in student.to_arrays().items()}
         return type(student).from_arrays(arrays, student.meta())
 
-    def _taught_by(self, answer: Any, batch: Batch, at: Step) -> Mixture:
-        """What the terms need to know of the teachers, on the device of the batch."""
+    def mixture(self, batch: Batch, at: Step, answer: Any) -> Mixture:
+        """What the terms need to know of the teachers, prepared or computed now, on the device of the batch.
+
+        Args:
+            batch: rows with their labels; inputs may be empty.
+            at: where training stands.
+            answer: the student's, for fusions that look at it; None where none does.
+        """
         known = self._mixture(batch, at, answer) if self.means is None else self.means.gather(batch.row, batch.view)
         return known.to(batch.row.device)
 

@@ -19,8 +19,7 @@ from torch import Tensor
 from ..core import Batch, Context, Step, Task, Term
 from ..ops.schedules import constant
 from .distillation import Distillation
-from .mixtures import Mixer
-from .objective import Objective, Part
+from .objective import Objective, Part, trusted
 from .planner import STILL
 from .statistics import Group, Mixture, TermPart
 from .terms import DIST
@@ -202,15 +201,7 @@ def mixture_of(target: Distillation, batches: Sequence[Batch]) -> Mixture | None
     """All that is known about these rows before training, for one that is `still`; None without terms."""
     if not target.objective.terms:
         return None
-    if target.means is not None:
-        rows, views = (torch.cat([getattr(b, name) for b in batches]) for name in ("row", "view"))
-        return target.means.gather(rows, views).to(batches[0].row.device)
-    mixer = Mixer(target.calibrations, target.fusion, target.objective, target.generator)
-    found: list[Mixture] = []
-    for batch in (batch.to("cpu") for batch in batches):
-        context = Context(Step(), 1.0, batch.row, batch.target, batch.labelled)
-        found.append(mixer.mixture(target.source.gather(batch.row, batch.view), batch.view, context))
-    return Mixture.concat(found).to(batches[0].row.device)
+    return Mixture.concat([target.mixture(batch, Step(), None) for batch in batches])
 
 
 def _joined(targets: Sequence[Distillation], mixtures: Sequence[Mixture | None], batches: Sequence[Batch]) -> Joined:
@@ -282,6 +273,5 @@ def _split(lanes: int) -> Callable[[Tensor], Tensor]:
 
 def _reduced(losses: Tensor, weight: Tensor, valid: Tensor, lanes: int, factor: float = 1.0) -> Part:
     """`reduce`, lane by lane: totals and counts [lanes]."""
-    trust = weight.view(-1, *[1] * (losses.dim() - 1)) * valid
-    kept = torch.where(trust > 0, losses, torch.zeros_like(losses)) * trust
-    return Part(kept.view(lanes, -1).sum(1), trust.view(lanes, -1).sum(1), factor)
+    finite, trust = trusted(losses, weight, valid)
+    return Part((finite * trust).view(lanes, -1).sum(1), trust.view(lanes, -1).sum(1), factor)

@@ -135,10 +135,15 @@ def reduce(losses: Tensor, weight: Tensor, valid: Tensor, factor: float = 1.0, k
         factor: see `Part`.
         kept: share of each loss that counts in the sum, though the weight counts whole, [*items].
     """
-    trust = (weight if losses.dim() == 1 else weight.view(-1, *[1] * (losses.dim() - 1))) * valid
-    finite = losses.masked_fill(trust <= 0, 0.0)
+    finite, trust = trusted(losses, weight, valid)
     counted = (trust if kept is None else trust * kept).to(losses.dtype)
     return Part(torch.dot(finite.flatten(), counted.flatten()), trust.sum(), factor)
+
+
+def trusted(losses: Tensor, weight: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+    """The losses, 0 where nobody counts them, and how much each counts: weight * valid, both [*items]."""
+    trust = (weight if losses.dim() == 1 else weight.view(-1, *[1] * (losses.dim() - 1))) * valid
+    return losses.masked_fill(trust <= 0, 0.0), trust
 
 
 def assemble(

@@ -137,7 +137,7 @@ class Race:
         squares = self.network.squares() if any(lanes.objective.l2 > 0 for _, lanes in self.groups) else None
         for (_, lanes), place, book in zip(self.groups, self._places(), books, strict=True):
             loss = lanes.losses(*self._part(answer, batch, place), at)
-            means = {name: part.factor * part.mean() for name, part in loss.parts.items()}
+            means = {name: part.value() for name, part in loss.parts.items()}
             if lanes.objective.l2 > 0 and squares is not None:
                 means["l2"] = lanes.objective.l2 * squares[place]
             book.add(means, loss.told)
@@ -225,7 +225,7 @@ class Race:
         values: list[float] = []
         for (_, lanes), place in zip(self.groups, self._places(), strict=True):
             parts = lanes.losses(*self._part(answer, batch, place), at).parts
-            values += torch.stack([part.factor * part.mean() for part in parts.values()]).sum(0).tolist()
+            values += torch.stack([part.value() for part in parts.values()]).sum(0).tolist()
         return values
 
     def _better(self, lane: int, record: Epoch) -> bool:
