@@ -103,7 +103,7 @@ def written(array: Tensor, dtype: str) -> tuple[Field, np.ndarray]:
     """An array as it lies on disk: floats in the given type, booleans in bits, integers as they are."""
     field = form(array, dtype)
     if field.dtype == "bits":
-        flat = array.reshape(len(array), math.prod(field.shape)).numpy()
+        flat = array.reshape(array.shape[0], math.prod(field.shape)).numpy()
         return field, flat.view(np.uint8) if flat.shape[1] == 1 else np.packbits(flat, axis=-1, bitorder="little")
     if field.dtype == "bfloat16":
         return field, array.to(torch.bfloat16).contiguous().view(torch.int16).numpy().view(np.uint16)

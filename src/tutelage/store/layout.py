@@ -17,7 +17,8 @@ import os
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ class Field:
         """Shape of one row on disk."""
         return (math.ceil(math.prod(self.shape) / 8),) if self.dtype == "bits" else self.shape
 
-    @property
+    @cached_property
     def record(self) -> int:
         """Bytes of one row on disk."""
         return math.prod(self.width) * self.stored.itemsize
@@ -82,14 +83,14 @@ class Manifest:
     stored: Mapping[str, Field]
     answer: Mapping[str, Field]
 
-    @property
+    @cached_property
     def record(self) -> int:
         """Bytes of one row in one view, over all arrays."""
         return sum(field.record for field in self.stored.values())
 
     def write(self, folder: Path) -> None:
         """Writes `manifest.json`."""
-        value: dict[str, Any] = {"format": FORMAT, **vars(self)}
+        value: dict[str, Any] = {"format": FORMAT, **{field.name: getattr(self, field.name) for field in fields(self)}}
         for name in ("stored", "answer"):
             value[name] = {key: {"shape": f.shape, "dtype": f.dtype} for key, f in value[name].items()}
         replace_text(folder / "manifest.json", json.dumps(value))

@@ -212,7 +212,7 @@ class Claim:
                     f"teacher {manifest.teacher!r} changed the form of its answers from {dict(manifest.stored)}, "
                     f"{dict(manifest.meta)} to {fields}, {meta}: give all rows one form, coverage included"
                 )
-            self._keep(row[at : at + step] - self.start, arrays)
+            self._keep(row[at : at + step], arrays)
 
     def commit(self, content: Mapping[str, str], hashed: int) -> None:
         """Brings the shard to disk, then its marker.
@@ -246,9 +246,9 @@ class Claim:
         self.writer.give_back(self._arrays)
         self._arrays = {}
 
-    def _keep(self, at: np.ndarray, arrays: Mapping[str, np.ndarray]) -> None:
-        first, last = int(at[0]), int(at[-1])
-        place = slice(first, last + 1) if last - first == len(at) - 1 else at
+    def _keep(self, row: np.ndarray, arrays: Mapping[str, np.ndarray]) -> None:
+        first, last = int(row[0]) - self.start, int(row[-1]) - self.start
+        place = slice(first, last + 1) if last - first == len(row) - 1 else row - self.start
         for name, array in arrays.items():
             self._arrays[name][place] = array
         self.present[place] = True
