@@ -1,0 +1,181 @@
+"""Polars: everything in memory, the fastest where it fits."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, final
+
+import narwhals.stable.v2 as nw
+import numpy as np
+
+from ...core.errors import require
+from .kinds import TIME, Kind, Types, is_list, single
+from .protocol import UnreadableError, belongs, to_columns
+
+
+@final
+@dataclass(frozen=True)
+class PolarsEngine:
+    """The embedded engine: tables in memory.
+
+    Args:
+        folder: where its scratch files go; the folder of the system for temporary files unless given.
+    """
+
+    folder: Path | None = None
+    _scratch: list[tempfile.TemporaryDirectory[str]] = field(default_factory=list, repr=False, compare=False)
+
+    @property
+    def name(self) -> str:
+        return "polars"
+
+    def wrap(self, native: Any) -> nw.LazyFrame:
+        """See `Engine.wrap`."""
+        return belongs(native, self.name)
+
+    def table(self, columns: Mapping[str, Any] | Any) -> nw.LazyFrame:
+        """See `Engine.table`."""
+        polars = _polars()
+        if isinstance(columns, nw.DataFrame):
+            columns = columns.to_native()
+        return nw.from_native(polars.DataFrame(dict(columns) if isinstance(columns, Mapping) else columns)).lazy()
+
+    def read_csv(
+        self, path: Path, types: Types, *, separator: str = ",", nulls: Sequence[str] = ("",), checked: bool = False
+    ) -> nw.LazyFrame:
+        """See `Engine.read_csv`."""
+        polars = _polars()
+        with _reading(path):
+            frame = polars.read_csv(
+                path,
+                schema={name: _dtype("text" if kind == "time" else kind) for name, kind in types.items()},
+                separator=separator,
+                null_values=list(nulls),
+            )
+        if not checked and len(types) > 1 and frame[:, -1].null_count():
+            _even_lines(path, separator, len(types))
+        return nw.from_native(frame.with_columns(_times(path, frame, types)).lazy())
+
+    def read_json_lines(self, path: Path, types: Types, *, checked: bool = False) -> nw.LazyFrame:
+        """See `Engine.read_json_lines`."""
+        polars = _polars()
+        with _reading(path):
+            frame = polars.read_ndjson(path, schema={name: _nested(part) for name, part in nest(types).items()})
+        columns = {name: _path(name, types) for name in types}
+        frame = frame.select(**columns)
+        return nw.from_native(frame.with_columns(_times(path, frame, types)).lazy())
+
+    def read_parquet(self, path: Path) -> nw.LazyFrame:
+        """See `Engine.read_parquet`."""
+        frame = _polars().scan_parquet(path)
+        with _reading(path):
+            frame.collect_schema()
+        return nw.from_native(frame)
+
+    def keep(self, frame: nw.LazyFrame) -> nw.LazyFrame:
+        """See `Engine.keep`."""
+        return frame.collect(backend="polars").lazy()
+
+    def collect(self, frame: nw.LazyFrame) -> dict[str, np.ndarray]:
+        """See `Engine.collect`."""
+        return to_columns(frame.collect(backend="polars"))
+
+    def scratch(self) -> Path:
+        """See `Engine.scratch`."""
+        if not self._scratch:
+            self._scratch.append(scratch_folder(self.folder))
+        return Path(self._scratch[0].name)
+
+
+def scratch_folder(folder: Path | None) -> tempfile.TemporaryDirectory[str]:
+    """A new temporary folder that goes when nobody holds it any more, without a word."""
+    found = tempfile.TemporaryDirectory(prefix="tutelage-", dir=folder, ignore_cleanup_errors=True)
+    finalizer: Any = found._finalizer  # pyright: ignore[reportAttributeAccessIssue]
+    finalizer.detach()
+    import shutil
+    import weakref
+
+    weakref.finalize(found, shutil.rmtree, found.name, ignore_errors=True)
+    return found
+
+
+def nest(types: Types) -> dict[str, Any]:
+    """Dotted names as nested dictionaries of kinds."""
+    found: dict[str, Any] = {}
+    for name, kind in types.items():
+        *above, last = name.split(".")
+        place = found
+        for part in above:
+            place = place.setdefault(part, {})
+        place[last] = kind
+    return found
+
+
+def _polars() -> Any:
+    return require("polars", extra="data", why="read and compute tables")
+
+
+def _dtype(kind: Kind) -> Any:
+    polars = _polars()
+    names = {"integer": "Int64", "number": "Float64", "boolean": "Boolean", "text": "String", "time": "String"}
+    plain = getattr(polars, names[single(kind)])
+    return polars.List(plain) if is_list(kind) else plain
+
+
+def _nested(part: Any) -> Any:
+    return _polars().Struct({n: _nested(p) for n, p in part.items()}) if isinstance(part, dict) else _dtype(part)
+
+
+def _path(name: str, types: Types) -> Any:
+    first, *rest = name.split(".")
+    column = _polars().col(first)
+    for part in rest:
+        column = column.struct.field(part)
+    return column
+
+
+@contextmanager
+def _reading(path: Path) -> Generator[None]:
+    polars = _polars()
+    try:
+        yield
+    except (polars.exceptions.PolarsError, UnicodeDecodeError) as error:
+        raise UnreadableError(f"{path}: {error}") from error
+
+
+def _even_lines(path: Path, separator: str, fields: int) -> None:
+    """Short lines and empty ones come as missing values: refuses them."""
+    polars = _polars()
+    with _reading(path):
+        lines = polars.read_csv(path, has_header=False, separator="\x01", quote_char=None, schema={"": polars.String})
+    counts = lines[:, 0].str.count_matches(separator, literal=True)
+    if len(lines) and (lines[:, 0].null_count() or int(counts.min()) < fields - 1):
+        raise UnreadableError(f"{path}: some lines have fewer than {fields} fields, or are empty")
+
+
+def _times(path: Path, frame: Any, types: Types) -> list[Any]:
+    return [_time(path, frame[name]) for name, kind in types.items() if kind == "time"]
+
+
+def _time(path: Path, text: Any) -> Any:
+    """A column of text as times; most columns need one pass, mixed ones a pass for each way of writing."""
+    polars = _polars()
+    plain = text.str.replace(" ", "T", literal=True).str.strip_suffix("Z")
+    found = plain.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)
+    for form in ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S%.f%z", "%Y-%m-%dT%H:%M%z"):
+        if found.null_count() == text.null_count():
+            break
+        if form == "%Y-%m-%d":
+            other = plain.str.to_date(form, strict=False).cast(polars.Datetime("us"))
+        else:
+            other = plain.str.to_datetime(form, time_unit="us", strict=False)
+        if form.endswith("%z"):
+            other = other.dt.replace_time_zone(None)
+        found = polars.select(polars.coalesce(found, other)).to_series()
+    if found.null_count() != text.null_count() or not text.str.contains(f"^(?:{TIME.pattern})$").all():
+        raise UnreadableError(f"{path}: column {text.name!r} holds values that are no times")
+    return found.rename(text.name).dt.cast_time_unit("us")
