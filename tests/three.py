@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,7 +16,7 @@ QUICK = ("polars", "duckdb")
 
 
 @contextmanager
-def spark_session() -> Iterator[Any]:
+def spark_session() -> Generator[Any]:
     """A real local session, ended at the end of the block."""
     from pyspark.sql import SparkSession
 

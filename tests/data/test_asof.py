@@ -95,7 +95,7 @@ def test_same_as_the_twin(
     engine: str, native: bool, both: Any, strict: bool, tolerance: int | None, available: bool
 ) -> None:
     spine, right = both
-    options = {"strict": strict, "tolerance": tolerance, "available": "arrived" if available else None}
+    options: Any = {"strict": strict, "tolerance": tolerance, "available": "arrived" if available else None}
     left, rows = frames(spine, right, engine)
     joined = asof(left, rows, "user", "ts", columns=["value", "page"], ties=["rank"], native=native, **options)
     assert_same(rows_of(joined, "id"), twin(spine, right, strict=strict, tolerance=tolerance, available=available))
@@ -131,7 +131,7 @@ def spark() -> Iterator[Any]:
 def test_spark_gives_the_same(spark: Any, strict: bool, tolerance: int | None, available: bool) -> None:
     spine, right = large(1)
     left, rows = frames(spine, right, "spark", spark)
-    options = {"strict": strict, "tolerance": tolerance, "available": "arrived" if available else None}
+    options: Any = {"strict": strict, "tolerance": tolerance, "available": "arrived" if available else None}
     joined = asof(left, rows, "user", "ts", columns=["value", "page"], ties=["rank"], **options)
     assert_same(rows_of(joined, "id"), twin(spine, right, strict=strict, tolerance=tolerance, available=available))
 
@@ -269,7 +269,7 @@ def test_nothing_is_computed_before_collecting() -> None:
 def test_mistakes_are_named(change: dict[str, Any], message: str) -> None:
     spine = pl.DataFrame({"id": [0], "k": ["a"], "t": [START], "shared": [1]})
     right = pl.DataFrame({"k": ["a"], "t": [START], "v": ["x"], "day": [START.date()], "shared": [2]})
-    given = {"on": "k", "time": "t", "columns": ["v"], **change}
+    given: dict[str, Any] = {"on": "k", "time": "t", "columns": ["v"], **change}
     with pytest.raises(InputError, match=message):
         asof(spine, right, **given)
 

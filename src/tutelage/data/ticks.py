@@ -75,11 +75,28 @@ class Clock:
         return round(float(matched[1]) * UNITS[matched[2]] / UNITS["d"] * self.day)
 
 
-def shown(length: Length | None) -> str:
-    """A length as part of a column name: 14d, 36000s, 5; `ever` for None."""
-    if length is None:
-        return "ever"
-    return f"{length.total_seconds():g}s" if isinstance(length, timedelta) else str(length)
+@dataclass(frozen=True)
+class Span:
+    """A window of time.
+
+    Attributes:
+        name: as part of a column name: 14d, 36000s, 5; `ever` for all history.
+        ticks: its length; None is all history.
+        days: its length in days, in units of time where times are numbers.
+    """
+
+    name: str
+    ticks: int | float | None
+    days: float | None
+
+    @staticmethod
+    def of(length: Length | None, ruler: Clock) -> Span:
+        """Of a length; None is all history."""
+        if length is None:
+            return Span("ever", None, None)
+        ticks = ruler.ticks(length)
+        name = f"{length.total_seconds():g}s" if isinstance(length, timedelta) else str(length)
+        return Span(name, ticks, ticks / ruler.day)
 
 
 def lazy(frame: Any, role: str) -> nw.LazyFrame[Any]:

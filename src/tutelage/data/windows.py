@@ -15,25 +15,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import narwhals.stable.v2 as nw
 
 from ..core import InputError
 from .aggregates import Aggregate, Distinct, Last, Rate, Recency
 from .asof import KNOWN, Keys, asof
-from .ticks import Clock, Length, clock, lazy, need, shown, with_ticks
+from .ticks import Clock, Length, Span, clock, lazy, need, with_ticks
 
 NOW, AGE, BUCKET = "__now", "__age", "__bucket"
 LATER, LATEST, KNOWN_AT = "__later", "__latest", "__known_at"
-
-
-@dataclass(frozen=True)
-class _Span:
-    """One window: its name in columns, its length in ticks (None: all history) and in days (or own units)."""
-
-    name: str
-    ticks: int | float | None
-    days: float | None
 
 
 def windows(
@@ -92,8 +84,8 @@ def future(
         time: as in `windows`.
         aggregates: `Exists()` for yes or no, and the others but `Last` and `Recency`.
         within: length of the window.
-        until: the time up to which `right` is complete (of the type of its times). Spine rows whose window reaches
-            beyond it get null: their label is not known yet, which is not the same as no.
+        until: the time up to which `right` is complete, in the zone of its times unless it names one. Spine rows whose
+            window reaches beyond it get null: their label is not known yet, which is not the same as no.
         prefix: put before the names of the new columns.
 
     Raises:
@@ -118,7 +110,7 @@ class _Job:
     at: str
     when: str
     aggregates: tuple[Aggregate, ...]
-    spans: tuple[_Span, ...]
+    spans: tuple[Span, ...]
     available: str | None
     prefix: str
     ahead: bool
@@ -147,7 +139,7 @@ class _Job:
             raise InputError("windows need at least one aggregate and one length")
         sides = [(spine, at, "the spine"), (right, when, "the right side")]
         ruler = clock(*sides, *([(right, available, "the right side")] if available else []))
-        spans = tuple(_span(length, ruler) for length in lengths)
+        spans = tuple(Span.of(length, ruler) for length in lengths)
         if any(isinstance(a, Rate) for a in aggregates) and any(span.ticks is None for span in spans):
             raise InputError("Rate is events over a length of time: all history (None) has none")
         names = [f"{prefix}{a.name}_{span.name}" for a in aggregates for span in spans]
@@ -195,19 +187,18 @@ class _Job:
         if self.ruler.kind != "date":
             return time
         zone = getattr(self.right.collect_schema()[self.when], "time_zone", None)
-        if not isinstance(time, date) or bool(zone) != bool(getattr(time, "tzinfo", None)):
-            raise InputError(
-                f"until={time!r} is compared with times {'with' if zone else 'without'} a time zone: give a datetime "
-                "of the same kind"
-            )
+        if not isinstance(time, date) or (getattr(time, "tzinfo", None) and not zone):
+            raise InputError(f"until={time!r} is compared with dates and times without a time zone: give one of those")
         moment = time if isinstance(time, datetime) else datetime(time.year, time.month, time.day)
+        if zone and moment.tzinfo is None:
+            moment = moment.replace(tzinfo=ZoneInfo(zone))
         gone = moment - datetime(1970, 1, 1, tzinfo=UTC if zone else None)
         return gone // timedelta(microseconds=1) * (self.ruler.day // Clock("date", "us").day)
 
-    def _name(self, aggregate: Aggregate, span: _Span) -> str:
+    def _name(self, aggregate: Aggregate, span: Span) -> str:
         return f"{self.prefix}{aggregate.name}_{span.name}"
 
-    def _filled(self, aggregate: Aggregate, span: _Span) -> nw.Expr:
+    def _filled(self, aggregate: Aggregate, span: Span) -> nw.Expr:
         column = nw.col(self._name(aggregate, span))
         return column if aggregate.empty is None else column.fill_null(aggregate.empty)
 
@@ -222,7 +213,7 @@ class _Job:
             return nw.when(~value.is_nan()).then(value).alias(column)
         return value
 
-    def _inside(self, aggregate: Aggregate, span: _Span) -> nw.Expr:
+    def _inside(self, aggregate: Aggregate, span: Span) -> nw.Expr:
         value = nw.lit(1) if aggregate.column is None else nw.col(aggregate.column)
         if span.ticks is not None:
             age = nw.col(AGE)
@@ -288,14 +279,7 @@ def _renamed(columns: Sequence[str], names: Sequence[str]) -> list[nw.Expr]:
     return [nw.col(column).alias(name) for column, name in zip(columns, names, strict=True)]
 
 
-def _span(length: Length | None, ruler: Clock) -> _Span:
-    if length is None:
-        return _Span(shown(None), None, None)
-    ticks = ruler.ticks(length)
-    return _Span(shown(length), ticks, ticks / ruler.day)
-
-
-def _longest(spans: Sequence[_Span]) -> int | float | None:
+def _longest(spans: Sequence[Span]) -> int | float | None:
     ticks = [span.ticks for span in spans]
     return None if None in ticks else max(tick for tick in ticks if tick is not None)
 
