@@ -96,7 +96,7 @@ class DuckDBEngine:
         source = f"read_csv({literal(path)}, {how}, auto_detect = false, columns = {{{columns}}})"
         return self._read(path, types, source, {name: quoted(name) for name in types})
 
-    def read_json_lines(self, path: Path, types: Types, *, checked: bool = False) -> nw.LazyFrame:
+    def read_json_lines(self, path: Path, types: Types, *, checked: bool = False, closed: bool = False) -> nw.LazyFrame:
         """See `Engine.read_json_lines`."""
         how = "format = 'newline_delimited', maximum_object_size = 268435456"
         paths = {name: ".".join(map(quoted, name.split("."))) for name in types}
@@ -106,8 +106,12 @@ class DuckDBEngine:
             tops = {name.split(".")[0] for name in types}
             if not tops <= set(whole):
                 raise UnreadableError(f"{path}: no line has the names {sorted(tops - set(whole))}")
-            chosen = ", ".join(f"{paths[name]} AS {quoted(name)}" for name in types)
-            _check_found(path, types, self._found(path, source, chosen))
+            inside = [name for name in types if name not in whole]
+            chosen = ", ".join(f"{paths[name]} AS {quoted(name)}" for name in inside)
+            found = whole | (dict(self._found(path, source, chosen)) if inside else {})
+            _check_found(path, types, [(name, found[name]) for name in types])
+            if closed:
+                _check_names(path, types, whole)
         columns = ", ".join(f"{literal(name)}: '{_nested(part)}'" for name, part in nest(types).items())
         source = f"read_json({literal(path)}, {how}, columns = {{{columns}}})"
         return self._read(path, types, source, paths)
@@ -204,6 +208,15 @@ def _check_found(path: Path, types: Types, found: list[tuple[str, str]]) -> None
             raise UnreadableError(f"{path}: column {name!r} holds values that are no text")
         if kind in _FITS and (plain not in _FITS[kind] or not listed) and not _empty(plain):
             raise UnreadableError(f"{path}: column {name!r} holds values of type {native}, not of kind {types[name]}")
+
+
+def _check_names(path: Path, types: Types, whole: Mapping[str, str]) -> None:
+    """Refuses a file that has names beyond these; of nested objects by the number of their names."""
+    for top, native in whole.items():
+        known = sum(name.split(".")[0] == top for name in types)
+        inside = native.count(",") + 1 if native.startswith("STRUCT") and not native.endswith("[]") else 1
+        if known < inside:
+            raise UnreadableError(f"{path} has more names below {top!r}: {native[:200]}")
 
 
 def _empty(native: str) -> bool:

@@ -34,3 +34,6 @@ def single(kind: Kind) -> Kind:
 INTEGER = re.compile(r" *[+-]?\d{1,19} *")
 NUMBER = re.compile(r" *[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|inf|Infinity|nan|NaN) *")
 BOOLEAN = re.compile(r"(?i:true|false)")
+
+NO_TEXT = r"^(?:-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|[{\[].*)$|\x00"
+"""What a text of JSON looks like when it may have been no text; readers turn everything into text without a word."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 
 from ...core.errors import require
-from .kinds import TIME, Kind, Types, is_list, single
+from .kinds import NO_TEXT, TIME, Kind, Types, is_list, single
 from .protocol import UnreadableError, belongs, to_columns
 
 
@@ -60,13 +60,17 @@ class PolarsEngine:
             _even_lines(path, separator, len(types))
         return nw.from_native(frame.with_columns(_times(path, frame, types)).lazy())
 
-    def read_json_lines(self, path: Path, types: Types, *, checked: bool = False) -> nw.LazyFrame:
+    def read_json_lines(self, path: Path, types: Types, *, checked: bool = False, closed: bool = False) -> nw.LazyFrame:
         """See `Engine.read_json_lines`."""
         polars = _polars()
         with _reading(path):
             frame = polars.read_ndjson(path, schema={name: _nested(part) for name, part in nest(types).items()})
-        columns = {name: _path(name, types) for name in types}
-        frame = frame.select(**columns)
+        if closed:
+            with _reading(path):
+                _check_names(path, types, polars.scan_ndjson(path, infer_schema_length=None).collect_schema())
+        frame = frame.select(**{name: _path(name) for name in types})
+        if not checked:
+            _check_texts(path, frame, types)
         return nw.from_native(frame.with_columns(_times(path, frame, types)).lazy())
 
     def read_parquet(self, path: Path) -> nw.LazyFrame:
@@ -130,7 +134,7 @@ def _nested(part: Any) -> Any:
     return _polars().Struct({n: _nested(p) for n, p in part.items()}) if isinstance(part, dict) else _dtype(part)
 
 
-def _path(name: str, types: Types) -> Any:
+def _path(name: str) -> Any:
     first, *rest = name.split(".")
     column = _polars().col(first)
     for part in rest:
@@ -162,20 +166,44 @@ def _times(path: Path, frame: Any, types: Types) -> list[Any]:
 
 
 def _time(path: Path, text: Any) -> Any:
-    """A column of text as times; most columns need one pass, mixed ones a pass for each way of writing."""
+    """A column of text as times: all written alike in one pass, else a pass for each way of writing."""
     polars = _polars()
+    if bool((text.str.len_bytes() == 19).all()):
+        for form in ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"):
+            found = text.str.to_datetime(form, time_unit="us", strict=False)
+            if found.null_count() == text.null_count():
+                return found
     plain = text.str.replace(" ", "T", literal=True).str.strip_suffix("Z")
     found = plain.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)
     for form in ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S%.f%z", "%Y-%m-%dT%H:%M%z"):
         if found.null_count() == text.null_count():
             break
-        if form == "%Y-%m-%d":
-            other = plain.str.to_date(form, strict=False).cast(polars.Datetime("us"))
-        else:
-            other = plain.str.to_datetime(form, time_unit="us", strict=False)
-        if form.endswith("%z"):
-            other = other.dt.replace_time_zone(None)
+        other = plain.str.to_datetime(form, time_unit="us", strict=False)
+        other = other.dt.replace_time_zone(None) if form.endswith("%z") else other
         found = polars.select(polars.coalesce(found, other)).to_series()
     if found.null_count() != text.null_count() or not text.str.contains(f"^(?:{TIME.pattern})$").all():
         raise UnreadableError(f"{path}: column {text.name!r} holds values that are no times")
-    return found.rename(text.name).dt.cast_time_unit("us")
+    return found.alias(text.name)
+
+
+def _check_texts(path: Path, frame: Any, types: Types) -> None:
+    """Polars turns numbers and objects into text where text is expected, and half characters into NUL."""
+    for name, kind in types.items():
+        if kind == "text" and frame[name].str.contains(NO_TEXT).any():
+            raise UnreadableError(f"{path}: column {name!r} holds values that may be no text")
+
+
+def _check_names(path: Path, types: Types, schema: Any) -> None:
+    """Refuses a file that has names beyond these."""
+    polars = _polars()
+
+    def paths(fields: Any, above: str) -> Iterator[str]:
+        for name, dtype in fields:
+            if isinstance(dtype, polars.Struct) and dtype.fields:
+                yield from paths([(field.name, field.dtype) for field in dtype.fields], f"{above}{name}.")
+            else:
+                yield f"{above}{name}"
+
+    more = [name for name in paths(schema.items(), "") if name not in types]
+    if more:
+        raise UnreadableError(f"{path} has more names: {more[:10]}")

@@ -64,8 +64,14 @@ class Engine(Protocol):
         """
         ...
 
-    def read_json_lines(self, path: Path, types: Types, *, checked: bool = False) -> nw.LazyFrame:
+    def read_json_lines(self, path: Path, types: Types, *, checked: bool = False, closed: bool = False) -> nw.LazyFrame:
         """A file of JSON objects, one a line; a dotted name is a path into nested objects.
+
+        Args:
+            path: of the file.
+            types: columns to read.
+            checked: every value is known to fit, so that no check of the whole file is needed.
+            closed: whether the file must not have names beyond these; a name below a list does not count.
 
         Raises:
             UnreadableError: a line or a value does not fit.

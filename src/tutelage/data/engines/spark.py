@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, final
@@ -12,7 +12,7 @@ import numpy as np
 
 from ...core import InputError
 from ...core.errors import require
-from .kinds import BOOLEAN, INTEGER, NUMBER, TIME, Kind, Types, is_list, single
+from .kinds import BOOLEAN, INTEGER, NO_TEXT, NUMBER, TIME, Kind, Types, is_list, single
 from .polars import nest, scratch_folder
 from .protocol import UnreadableError, belongs, to_columns
 
@@ -62,8 +62,12 @@ class SparkEngine:
             columns = columns.to_native()
         if isinstance(columns, Mapping):
             columns = require("polars", extra="data", why="put arrays into Spark").DataFrame(dict(columns))
-        arrow = require("pyarrow", extra="spark", why="put tables into Spark").table(columns)
-        return nw.from_native(self.session.createDataFrame(_plain(arrow)))
+        arrow = _plain(require("pyarrow", extra="spark", why="put tables into Spark").table(columns))
+        frame = self.session.createDataFrame(arrow)
+        for field in arrow.schema:
+            if str(field.type) == "timestamp[us]":
+                frame = frame.withColumn(field.name, frame[quoted(field.name)].cast("timestamp_ntz"))
+        return nw.from_native(frame)
 
     def read_csv(
         self, path: Path, types: Types, *, separator: str = ",", nulls: Sequence[str] = ("",), checked: bool = False
@@ -79,15 +83,19 @@ class SparkEngine:
         texts = {name: functions.when(~text.isin(*nulls), text) for name, text in texts.items()}
         return self._typed(path, frame.select(*[text.alias(name) for name, text in texts.items()]), types)
 
-    def read_json_lines(self, path: Path, types: Types, *, checked: bool = False) -> nw.LazyFrame:
+    def read_json_lines(self, path: Path, types: Types, *, checked: bool = False, closed: bool = False) -> nw.LazyFrame:
         """See `Engine.read_json_lines`."""
         functions = require("pyspark.sql.functions", extra="spark", why="read tables with Spark")
         schema = ", ".join(f"{quoted(name)} {_nested(part)}" for name, part in nest(types).items())
         reader = self.session.read.schema(schema).options(mode="FAILFAST", allowNonNumericNumbers=False)
         paths = [functions.col(".".join(map(quoted, name.split(".")))).alias(name) for name in types]
         with self._reading(path):
+            if closed:
+                names = set(_paths(self.session.read.json(path.absolute().as_uri()).schema))
+                if not names <= set(types):
+                    raise UnreadableError(f"{path} has more names: {sorted(names - set(types))[:10]}")
             frame = reader.json(path.absolute().as_uri()).localCheckpoint().select(*paths)
-        return self._typed(path, frame, types, {name for name, kind in types.items() if kind == "time"})
+        return self._typed(path, frame, types, {name for name, kind in types.items() if kind == "time"}, checked)
 
     def read_parquet(self, path: Path) -> nw.LazyFrame:
         """See `Engine.read_parquet`."""
@@ -107,16 +115,21 @@ class SparkEngine:
         """See `Engine.scratch`."""
         return Path(self._scratch.name)
 
-    def _typed(self, path: Path, frame: Any, types: Types, texts: set[str] | None = None) -> nw.LazyFrame:
-        """The columns that came as text turned into their kinds; every value must have the form of its kind."""
+    def _typed(
+        self, path: Path, frame: Any, types: Types, texts: set[str] | None = None, checked: bool = False
+    ) -> nw.LazyFrame:
+        """The columns that came as text turned into their kinds; every value must have the form of its kind.
+
+        Of JSON a text that looks like another kind may be one, which Spark has turned into text.
+        """
         functions = require("pyspark.sql.functions", extra="spark", why="read tables with Spark")
-        texts = set(types) if texts is None else texts
+        json, texts = texts is not None and not checked, set(types) if texts is None else texts
         strange: list[Any] = []
         chosen: list[Any] = []
         for name, kind in types.items():
             column = functions.col(quoted(name))
             if kind == "text":
-                strange.append(column.contains("\ufffd"))
+                strange.append(column.contains("\ufffd") | column.rlike(NO_TEXT) if json else column.contains("\ufffd"))
             if name not in texts or kind == "text":
                 chosen.append(column)
                 continue
@@ -197,6 +210,16 @@ def _plain(table: Any) -> Any:
         return kind
 
     return table.cast(arrow.schema([field.with_type(plain(field.type)) for field in table.schema]))
+
+
+def _paths(fields: Any, above: str = "") -> Iterator[str]:
+    """The dotted names of all values."""
+    for field in fields:
+        inner = getattr(field.dataType, "fields", None)
+        if inner:
+            yield from _paths(inner, f"{above}{field.name}.")
+        else:
+            yield f"{above}{field.name}"
 
 
 def _type(kind: Kind) -> str:
