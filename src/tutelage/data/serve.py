@@ -1,0 +1,165 @@
+"""The NumPy back end: one row or a million, through the same calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, final
+
+import numpy as np
+
+from ..core import Columns, InputError
+from ..core.names import class_name
+from .prepare import as_numbers
+from .steps.step import Apart, Given, OutOfFold, Role, State, Step, Together
+from .wiring import Call, Wired, Wiring, taker
+
+Row = np.ndarray | None
+Work = Callable[[list[np.ndarray], Row], None]
+
+
+def work(call: Call, step: Step, given: Given, state: State) -> Work:
+    """What runs one step on a list of slots; training rows are told by their numbers."""
+    takes = [taker(np, pieces, flat=flat) for pieces, flat in zip(call.take, call.flat, strict=True)]
+    if isinstance(step, Together):
+        take, formula = takes[0], step.formula
+        return lambda slots, row: slots.append(formula(np, take(slots), state))
+    assert isinstance(step, Apart)
+    run = step.arrays(given, state)
+    learn = step.training(given, state) if isinstance(step, OutOfFold) else None
+
+    def apart(slots: list[np.ndarray], row: Row) -> None:
+        fetched = [take(slots) for take in takes]
+        made = run(*fetched) if learn is None or row is None else learn(row, *fetched)
+        slots.extend(column[:, None] if column.dtype == np.float64 and column.ndim == 1 else column for column in made)
+
+    return apart
+
+
+@final
+class Plan:
+    """A fitted recipe, ready to run.
+
+    Args:
+        wired: the wiring of its steps.
+        works: one for each step that is there at serving.
+        outputs: name to columns (one matrix) or column.
+    """
+
+    def __init__(self, wired: Wired, works: Sequence[Work], outputs: Mapping[str, tuple[str, ...] | str]) -> None:
+        wiring = wired.wiring
+        self.numbers, self.others = wiring.numbers, wiring.others
+        self.roles: tuple[Role, ...] = tuple(wiring.first[name].role for name in self.others)
+        self.works = tuple(works)
+        self.outputs = tuple((name, *_output(wiring, wanted)) for name, wanted in outputs.items())
+
+    def columns(self, columns: Columns, row: Row = None) -> dict[str, np.ndarray]:
+        """The outputs of raw columns; with row numbers, as training rows."""
+        return self._run(raw_slots(columns, self.numbers, self.others, self.roles), row)
+
+    def slots(self, columns: Columns) -> list[np.ndarray]:
+        """All slots after the last step."""
+        slots = raw_slots(columns, self.numbers, self.others, self.roles)
+        for each in self.works:
+            each(slots, None)
+        return slots
+
+    def one(self, record: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """The outputs of one record, arrays of one row; a name that is not there is a missing value."""
+        get = record.get
+        try:
+            block = np.array([[get(name) for name in self.numbers]], dtype=np.float64)
+        except (TypeError, ValueError):
+            block = None
+        if block is None:
+            columns = {name: _object(get(name)) for name in (*self.numbers, *self.others)}
+            return self.columns(columns)
+        slots = [np.where(np.isfinite(block), block, np.nan)]
+        for name, role in zip(self.others, self.roles, strict=True):
+            slots.append(as_role(name, _object(get(name)), role))
+        return self._run(slots, None)
+
+    def _run(self, slots: list[np.ndarray], row: Row) -> dict[str, np.ndarray]:
+        for each in self.works:
+            each(slots, row)
+        return {name: take(slots).astype(dtype, copy=False) for name, take, dtype in self.outputs}
+
+
+def raw_slots(
+    columns: Columns, numbers: Sequence[str], others: Sequence[str], roles: Sequence[Role]
+) -> list[np.ndarray]:
+    """The input slots of raw columns: one matrix of numbers, then the others."""
+    size = len(next(iter(columns.values())))
+    block = np.empty((size, len(numbers)))
+    for place, name in enumerate(numbers):
+        block[:, place] = as_numbers(name, columns[name])
+    block[~np.isfinite(block)] = np.nan
+    return [block, *(as_role(name, columns[name], role) for name, role in zip(others, roles, strict=True))]
+
+
+def role_of(name: str, column: np.ndarray) -> Role:
+    """What a raw column holds.
+
+    Raises:
+        InputError: nothing that a recipe knows.
+    """
+    if column.ndim > 1:
+        return "array"
+    if column.dtype.kind in "fiub":
+        return "number"
+    if column.dtype.kind == "M":
+        return "time"
+    if column.dtype.kind not in "OUST":
+        raise InputError(f"column {name!r} has type {column.dtype}: a recipe takes numbers, text, times and arrays")
+    values = [value for value in column.tolist() if value is not None]
+    if values and all(isinstance(value, int | float | np.number) for value in values):
+        return "number"
+    if values and all(isinstance(value, np.ndarray | list) for value in values):
+        return "array"
+    return "time" if values and all(hasattr(value, "timestamp") for value in values) else "text"
+
+
+def as_role(name: str, column: np.ndarray, role: Role) -> np.ndarray:
+    """A raw column in the form that steps expect.
+
+    Raises:
+        InputError: a value does not fit; names the column.
+    """
+    if role == "text":
+        found = np.empty(len(column), dtype=object)
+        found[:] = [v if type(v) is str and v else class_name(v) for v in column.tolist()]
+        return found
+    if role == "time":
+        return _times(name, column)
+    if role == "code":
+        return np.asarray(column, dtype=np.int64)
+    return column
+
+
+def _times(name: str, column: np.ndarray) -> np.ndarray:
+    if column.dtype.kind == "M":
+        return column.astype("datetime64[us]")
+    try:
+        values = [None if value is None or value == "" else value for value in column.tolist()]
+        return np.array(values, dtype="datetime64[us]")
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"column {name!r} holds something that is no time, training rows had times: {error}"
+        ) from error
+
+
+def _object(value: Any) -> np.ndarray:
+    found = np.empty(1, dtype=object)
+    found[0] = value
+    return found
+
+
+def _output(wiring: Wiring, wanted: tuple[str, ...] | str) -> tuple[Any, Any]:
+    if isinstance(wanted, str):
+        role = wiring.given[wanted].role
+        if role in ("text", "time"):
+            raise InputError(f"output {wanted!r} holds {role}: a student reads numbers; code it by a step")
+        return taker(np, wiring.take([wanted]), flat=True), np.int64 if role == "code" else np.float32
+    pieces = wiring.take(wanted)
+    single = len(pieces) == 1 and not pieces[0].width
+    take = taker(np, pieces)
+    return (lambda slots: take(slots)[:, None]) if single else take, np.float32

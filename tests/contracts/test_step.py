@@ -1,0 +1,107 @@
+"""Every step of the house keeps the contract on all back ends, and the contract notices steps that do not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tutelage.data.steps import (
+    STEPS,
+    Affine,
+    Cast,
+    Clip,
+    Codes,
+    Convert,
+    Cyclic,
+    DateParts,
+    Fill,
+    Hashed,
+    Impute,
+    Isolation,
+    Log,
+    OneHot,
+    Scale,
+    Step,
+)
+from tutelage.testing import check_step
+
+N = 60
+
+
+def columns() -> dict[str, np.ndarray]:
+    """Numbers of all sizes, text, times and truth, with gaps everywhere but in the first column."""
+    chance = np.random.default_rng(0)
+    a, b = chance.normal(5.0, 2.0, N), np.exp(6 * chance.normal(size=N)) - 1e-9
+    b[[1, 8, 40]] = np.nan
+    b[[2, 30]] = [np.inf, -np.inf]
+    b[5:9] = [1e-13, -0.5, -1.0, -3.0]
+    colour: Any = np.array(chance.choice(["red", "green", "blue", "Größe", "7"], N), dtype=object)
+    colour[[0, 9]] = [None, ""]
+    count = chance.integers(0, 6, N).astype(np.float64)
+    count[4] = np.nan
+    amount: Any = np.array([f"{x:.3g}" for x in chance.normal(size=N)], dtype=object)
+    amount[[3, 11, 12, 13]] = [None, " 1e3 ", ".5", "-7."]
+    day: Any = np.array(
+        [f"20{y:02d}-02-{d:02d} 0{h}:30:59" for y, d, h in chance.integers(1, 10, (N, 3))], dtype=object
+    )
+    day[7] = None
+    time = np.datetime64("1969-12-25T01:02:03.123456", "us") + chance.integers(-(10**15), 10**15, N)
+    time[[0, 1, 2]] = ["NaT", "2000-02-29T23:59:59.999999", "1900-12-31T00:00:00"]
+    return {
+        "a": a,
+        "b": b,
+        "colour": colour,
+        "count": count,
+        "amount": amount,
+        "day": day,
+        "time": time,
+        "target": (chance.random(N) < 0.4).astype(np.float64),
+    }
+
+
+CASES: dict[str, tuple[Step, tuple[Step, ...]]] = {
+    "affine": (Affine(("a", "b"), 2.5, -1.0), ()),
+    "cast to number": (Cast(("amount",)), ()),
+    "cast to number, some bad": (Cast(("day",), bad="missing"), ()),
+    "cast to text": (Cast(("count",), "text"), ()),
+    "cast to time": (Cast(("day",), "time"), ()),
+    "clip iqr": (Clip(("a", "b")), ()),
+    "clip z-score": (Clip(("a",), "z-score", 1.0), ()),
+    "clip quantile to missing": (Clip(("a", "b"), "quantile", 0.1, missing=True), ()),
+    "codes": (Codes(("colour", "count")), ()),
+    "codes, few": (Codes(("colour",), most=2, unseen=1), ()),
+    "codes, frequent, hashed": (Codes(("colour", "count"), min_count=6, unseen=7), ()),
+    "convert": (Convert(("a", "b"), "°F", "°C"), ()),
+    "cyclic": (Cyclic(("a", "count"), 6.0), ()),
+    "date parts": (
+        DateParts(("time",), ("year", "month", "day", "weekday", "day of year", "hour", "minute", "second", "epoch")),
+        (),
+    ),
+    "fill": (Fill(("colour",)), ()),
+    "fill with a value": (Fill(("colour", "amount"), "nothing"), ()),
+    "hashed": (Hashed(("colour", "count"), 16), ()),
+    "impute mean": (Impute(("a", "b"), "mean"), (Log(("b",)),)),
+    "impute median": (Impute(("a", "b"), indicator=True), ()),
+    "impute most frequent": (Impute(("count",), "most frequent"), ()),
+    "impute constant": (Impute(("b",), "constant", -3.0, indicator=True), ()),
+    "isolation": (Isolation(("a", "b"), 0.1), ()),
+    "log1p": (Log(("a", "b")), ()),
+    "one-hot": (OneHot(("colour",)), (Codes(("colour",)),)),
+    "one-hot of known values": (OneHot(("colour", "count"), known=True), (Codes(("colour", "count"), min_count=5),)),
+    "scale z-score": (Scale(("a", "b")), ()),
+    "scale min-max": (Scale(("a", "count"), "min-max"), ()),
+    "scale robust": (Scale(("a", "b"), "robust"), ()),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_step(name: str) -> None:
+    step, before = CASES[name]
+    check_step(step, columns(), before=before)
+
+
+def test_every_step_is_tested() -> None:
+    assert {type(step) for step, _ in CASES.values()} == set(STEPS)
+    assert len({step.name for step in STEPS}) == len(STEPS)
