@@ -103,7 +103,7 @@ def test_no_rounding_means_the_very_bits() -> None:
         return ahead.with_columns((1.0 + count * 1e-15).alias("x")).drop("future_count_40d")
 
     assert audit_future(tiny, shop("polars"), CUT, spine="rows", key="id") == ()
-    leaks = audit_future(tiny, shop("polars"), CUT, spine="rows", key="id", rounding=0)
+    leaks = audit_future(tiny, shop("polars"), CUT, spine="rows", key="id", rounding=0.0)
     assert [leak.what for leak in leaks] == ["x"]
 
 
