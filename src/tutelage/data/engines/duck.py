@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, final
@@ -12,7 +12,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 
 from ...core.errors import require
-from .kinds import TIME, Kind, Types, is_list, single
+from .kinds import TIME, Kind, Types, is_list, no_pattern, single
 from .polars import nest, scratch_folder
 from .protocol import UnreadableError, belongs, to_columns
 
@@ -38,7 +38,8 @@ class DuckDBEngine:
     """Tables in DuckDB, which moves to disk what does not fit into memory.
 
     Args:
-        connection: an open connection; one in memory unless given. It is set to load no extension from outside.
+        connection: an open connection; one in memory unless given. It is set to UTC and
+            to load no extension from outside.
         memory_limit: such as `4GB`; DuckDB's own limit unless given.
         folder: where scratch files and what does not fit into memory go; temporary unless given.
     """
@@ -49,7 +50,7 @@ class DuckDBEngine:
         duckdb = require("duckdb", extra="duckdb", why="compute tables that are larger than memory")
         self._scratch = scratch_folder(None if folder is None else Path(folder))
         self.connection: Any = duckdb.connect() if connection is None else connection
-        settings = {"autoinstall_known_extensions": "false"}
+        settings = {"autoinstall_known_extensions": "false", "TimeZone": "UTC"}
         if connection is None or folder is not None:
             settings["temp_directory"] = self._scratch.name
         if memory_limit is not None:
@@ -84,24 +85,29 @@ class DuckDBEngine:
     ) -> nw.LazyFrame:
         """See `Engine.read_csv`."""
         how = f"header = true, delim = {literal(separator)}, quote = '\"', escape = '\"'"
-        how += f", nullstr = [{', '.join(map(literal, nulls))}], parallel = true"
-        if not checked:
-            found = self._found(
-                path,
-                f"read_csv({literal(path)}, {how}, sample_size = -1, auto_type_candidates = "
-                "['BOOLEAN', 'BIGINT', 'DOUBLE', 'VARCHAR'])",
-            )
-            _check_found(path, types, found)
+        how += f", nullstr = [{', '.join(map(literal, nulls))}]"
         columns = ", ".join(f"{literal(name)}: '{_type(kind)}'" for name, kind in types.items())
-        source = f"read_csv({literal(path)}, {how}, auto_detect = false, columns = {{{columns}}})"
-        return self._read(path, types, source, {name: quoted(name) for name in types})
+        source = f"read_csv({literal(no_pattern(path))}, {how}, auto_detect = false, columns = {{{columns}}})"
+        frame = self._read(path, types, source, {name: quoted(name) for name in types})
+        if checked:
+            return frame
+        look = f"{how}, sample_size = -1, auto_type_candidates = ['BOOLEAN', 'BIGINT', 'DOUBLE', 'VARCHAR']"
+        return self._sure(
+            frame,
+            lambda: _check_found(path, types, self._found(path, f"read_csv({literal(no_pattern(path))}, {look})")),
+        )
 
     def read_json_lines(self, path: Path, types: Types, *, checked: bool = False, closed: bool = False) -> nw.LazyFrame:
         """See `Engine.read_json_lines`."""
         how = "format = 'newline_delimited', maximum_object_size = 268435456"
         paths = {name: ".".join(map(quoted, name.split("."))) for name in types}
-        if not checked:
-            source = f"read_json({literal(path)}, {how}, sample_size = -1, map_inference_threshold = -1)"
+        columns = ", ".join(f"{literal(name)}: '{_nested(part)}'" for name, part in nest(types).items())
+        frame = self._read(
+            path, types, f"read_json({literal(no_pattern(path))}, {how}, columns = {{{columns}}})", paths
+        )
+
+        def check() -> None:
+            source = f"read_json({literal(no_pattern(path))}, {how}, sample_size = -1, map_inference_threshold = -1)"
             whole = dict(self._found(path, source))
             tops = {name.split(".")[0] for name in types}
             if not tops <= set(whole):
@@ -112,14 +118,13 @@ class DuckDBEngine:
             _check_found(path, types, [(name, found[name]) for name in types])
             if closed:
                 _check_names(path, types, whole)
-        columns = ", ".join(f"{literal(name)}: '{_nested(part)}'" for name, part in nest(types).items())
-        source = f"read_json({literal(path)}, {how}, columns = {{{columns}}})"
-        return self._read(path, types, source, paths)
+
+        return frame if checked else self._sure(frame, check)
 
     def read_parquet(self, path: Path) -> nw.LazyFrame:
         """See `Engine.read_parquet`."""
         with self._reading(path):
-            return nw.from_native(self.connection.sql(f"SELECT * FROM read_parquet({literal(path)})"))
+            return nw.from_native(self.connection.sql(f"SELECT * FROM read_parquet({literal(no_pattern(path))})"))
 
     def keep(self, frame: nw.LazyFrame) -> nw.LazyFrame:
         """See `Engine.keep`."""
@@ -129,6 +134,11 @@ class DuckDBEngine:
             return self._create(f"SELECT * FROM {view}")
         finally:
             self.connection.execute(f"DROP VIEW {view}")
+
+    def parse_times(self, frame: nw.LazyFrame, names: Sequence[str]) -> nw.LazyFrame:
+        """See `Engine.parse_times`."""
+        with self._reading("the table"):
+            return self._timed("the table", self.keep(frame).to_native().alias, names)
 
     def collect(self, frame: nw.LazyFrame) -> dict[str, np.ndarray]:
         """See `Engine.collect`."""
@@ -141,19 +151,31 @@ class DuckDBEngine:
 
     def _read(self, path: Path, types: Types, source: str, paths: Mapping[str, str]) -> nw.LazyFrame:
         """The columns as a table; times are checked and turned from text."""
-        times = [name for name, kind in types.items() if kind == "time"]
         chosen = ", ".join(f"{paths[name]} AS {quoted(name)}" for name in types)
-        parts = ", ".join(f"{_time(quoted(name))} AS {quoted(name)}" for name in times)
         with self._reading(path):
             frame = self._create(f"SELECT {chosen} FROM {source}")
-            if not times:
-                return frame
-            table = frame.to_native().alias
-            strange = " OR ".join(f"NOT regexp_full_match({quoted(name)}, {literal(TIME.pattern)})" for name in times)
-            bad = self.connection.execute(f"SELECT count(*) FROM {quoted(table)} WHERE {strange}").fetchone()
-            if bad is not None and bad[0]:
-                raise UnreadableError(f"{path}: {bad[0]} lines hold values in {times} that are no times")
-            return self._create(f"SELECT * REPLACE ({parts}) FROM {quoted(table)}", instead_of=table)
+            return self._timed(path, frame.to_native().alias, [name for name, kind in types.items() if kind == "time"])
+
+    def _timed(self, path: Path | str, table: str, times: Sequence[str]) -> nw.LazyFrame:
+        """A table with times instead of text; the one before is dropped."""
+        if not times:
+            return nw.from_native(self.connection.table(table))
+        strange = " OR ".join(f"NOT regexp_full_match({quoted(name)}, {literal(TIME.pattern)})" for name in times)
+        bad = self.connection.execute(f"SELECT count(*) FROM {quoted(table)} WHERE {strange}").fetchone()
+        if bad is not None and bad[0]:
+            self.connection.execute(f"DROP TABLE {quoted(table)}")
+            raise UnreadableError(f"{path}: {bad[0]} lines hold values in {list(times)} that are no times")
+        parts = ", ".join(f"{_time(quoted(name))} AS {quoted(name)}" for name in times)
+        return self._create(f"SELECT * REPLACE ({parts}) FROM {quoted(table)}", instead_of=table)
+
+    def _sure(self, frame: nw.LazyFrame, check: Callable[[], None]) -> nw.LazyFrame:
+        """The frame, if what was read of the file stands in it: readers round and cast without a word."""
+        try:
+            check()
+        except UnreadableError:
+            self.connection.execute(f"DROP TABLE {quoted(frame.to_native().alias)}")
+            raise
+        return frame
 
     def _create(self, query: str, instead_of: str | None = None) -> nw.LazyFrame:
         table = f"tutelage_{next(_number)}"
@@ -168,7 +190,7 @@ class DuckDBEngine:
             return [row[:2] for row in self.connection.execute(f"DESCRIBE SELECT {chosen} FROM {source}").fetchall()]
 
     @contextmanager
-    def _reading(self, path: Path) -> Generator[None]:
+    def _reading(self, path: Path | str) -> Generator[None]:
         duckdb = require("duckdb", extra="duckdb", why="compute tables that are larger than memory")
         broken = (duckdb.DataError, duckdb.InvalidInputException, duckdb.BinderException, duckdb.IOException)
         try:
@@ -198,7 +220,7 @@ def _nested(part: Any) -> str:
 
 
 def _check_found(path: Path, types: Types, found: list[tuple[str, str]]) -> None:
-    """Refuses a file in which DuckDB finds other types: its readers round and cast without a word."""
+    """Refuses a file in which DuckDB finds other types."""
     if [name for name, _ in found] != list(types):
         raise UnreadableError(f"{path} has the columns {[name for name, _ in found]}, not {list(types)}")
     for name, native in found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal, get_args
 
 Kind = Literal["integer", "number", "boolean", "text", "time", "integers", "numbers", "booleans", "texts"]
@@ -37,3 +38,8 @@ BOOLEAN = re.compile(r"(?i:true|false)")
 
 NO_TEXT = r"^(?:-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|[{\[].*)$|\x00"
 """What a text of JSON looks like when it may have been no text; readers turn everything into text without a word."""
+
+
+def no_pattern(path: Path) -> str:
+    """A path in which no letter stands for others, for readers that take paths as patterns."""
+    return re.sub(r"[*?\[]", r"[\g<0>]", str(path))

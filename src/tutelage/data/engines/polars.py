@@ -13,7 +13,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 
 from ...core.errors import require
-from .kinds import NO_TEXT, TIME, Kind, Types, is_list, single
+from .kinds import NO_TEXT, TIME, Kind, Types, is_list, no_pattern, single
 from .protocol import UnreadableError, belongs, to_columns
 
 
@@ -51,7 +51,7 @@ class PolarsEngine:
         polars = _polars()
         with _reading(path):
             frame = polars.read_csv(
-                path,
+                no_pattern(path),
                 schema={name: _dtype("text" if kind == "time" else kind) for name, kind in types.items()},
                 separator=separator,
                 null_values=list(nulls),
@@ -64,10 +64,14 @@ class PolarsEngine:
         """See `Engine.read_json_lines`."""
         polars = _polars()
         with _reading(path):
-            frame = polars.read_ndjson(path, schema={name: _nested(part) for name, part in nest(types).items()})
+            frame = polars.read_ndjson(
+                no_pattern(path), schema={name: _nested(part) for name, part in nest(types).items()}
+            )
         if closed:
             with _reading(path):
-                _check_names(path, types, polars.scan_ndjson(path, infer_schema_length=None).collect_schema())
+                _check_names(
+                    path, types, polars.scan_ndjson(no_pattern(path), infer_schema_length=None).collect_schema()
+                )
         frame = frame.select(**{name: _path(name) for name in types})
         if not checked:
             _check_texts(path, frame, types)
@@ -75,10 +79,15 @@ class PolarsEngine:
 
     def read_parquet(self, path: Path) -> nw.LazyFrame:
         """See `Engine.read_parquet`."""
-        frame = _polars().scan_parquet(path)
+        frame = _polars().scan_parquet(no_pattern(path))
         with _reading(path):
             frame.collect_schema()
         return nw.from_native(frame)
+
+    def parse_times(self, frame: nw.LazyFrame, names: Sequence[str]) -> nw.LazyFrame:
+        """See `Engine.parse_times`."""
+        table = frame.collect(backend="polars").to_native()
+        return nw.from_native(table.with_columns(_times("the table", table, dict.fromkeys(names, "time"))).lazy())
 
     def keep(self, frame: nw.LazyFrame) -> nw.LazyFrame:
         """See `Engine.keep`."""
@@ -155,17 +164,19 @@ def _even_lines(path: Path, separator: str, fields: int) -> None:
     """Short lines and empty ones come as missing values: refuses them."""
     polars = _polars()
     with _reading(path):
-        lines = polars.read_csv(path, has_header=False, separator="\x01", quote_char=None, schema={"": polars.String})
+        lines = polars.read_csv(
+            no_pattern(path), has_header=False, separator="\x01", quote_char=None, schema={"": polars.String}
+        )
     counts = lines[:, 0].str.count_matches(separator, literal=True)
     if len(lines) and (lines[:, 0].null_count() or int(counts.min()) < fields - 1):
         raise UnreadableError(f"{path}: some lines have fewer than {fields} fields, or are empty")
 
 
-def _times(path: Path, frame: Any, types: Types) -> list[Any]:
+def _times(path: Path | str, frame: Any, types: Types) -> list[Any]:
     return [_time(path, frame[name]) for name, kind in types.items() if kind == "time"]
 
 
-def _time(path: Path, text: Any) -> Any:
+def _time(path: Path | str, text: Any) -> Any:
     """A column of text as times: all written alike in one pass, else a pass for each way of writing."""
     polars = _polars()
     if bool((text.str.len_bytes() == 19).all()):

@@ -86,6 +86,14 @@ class Engine(Protocol):
         """
         ...
 
+    def parse_times(self, frame: nw.LazyFrame, names: Sequence[str]) -> nw.LazyFrame:
+        """Columns of text as times of UTC; the frame is computed and kept.
+
+        Raises:
+            UnreadableError: a value is no time.
+        """
+        ...
+
     def keep(self, frame: nw.LazyFrame) -> nw.LazyFrame:
         """The frame computed once and kept, so that later use does not compute it again."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -78,7 +79,7 @@ class SparkEngine:
         options = {"header": True, "sep": separator, "quote": '"', "escape": '"', "multiLine": True}
         reader = self.session.read.schema(schema).options(mode="FAILFAST", enforceSchema=False, **options)
         with self._reading(path):
-            frame = reader.csv(path.absolute().as_uri()).localCheckpoint()
+            frame = reader.csv(_uri(path)).localCheckpoint()
         texts = {name: functions.col(quoted(name)) for name in types}
         texts = {name: functions.when(~text.isin(*nulls), text) for name, text in texts.items()}
         return self._typed(path, frame.select(*[text.alias(name) for name, text in texts.items()]), types)
@@ -91,16 +92,21 @@ class SparkEngine:
         paths = [functions.col(".".join(map(quoted, name.split(".")))).alias(name) for name in types]
         with self._reading(path):
             if closed:
-                names = set(_paths(self.session.read.json(path.absolute().as_uri()).schema))
+                names = set(_paths(self.session.read.json(_uri(path)).schema))
                 if not names <= set(types):
                     raise UnreadableError(f"{path} has more names: {sorted(names - set(types))[:10]}")
-            frame = reader.json(path.absolute().as_uri()).localCheckpoint().select(*paths)
+            frame = reader.json(_uri(path)).localCheckpoint().select(*paths)
         return self._typed(path, frame, types, {name for name, kind in types.items() if kind == "time"}, checked)
 
     def read_parquet(self, path: Path) -> nw.LazyFrame:
         """See `Engine.read_parquet`."""
         with self._reading(path):
-            return nw.from_native(self.session.read.parquet(path.absolute().as_uri()))
+            return nw.from_native(self.session.read.parquet(_uri(path)))
+
+    def parse_times(self, frame: nw.LazyFrame, names: Sequence[str]) -> nw.LazyFrame:
+        """See `Engine.parse_times`."""
+        types: Types = {name: "time" if name in names else "boolean" for name in frame.collect_schema().names()}
+        return self._typed("the table", frame.to_native(), types, set(names))
 
     def keep(self, frame: nw.LazyFrame) -> nw.LazyFrame:
         """See `Engine.keep`."""
@@ -116,7 +122,7 @@ class SparkEngine:
         return Path(self._scratch.name)
 
     def _typed(
-        self, path: Path, frame: Any, types: Types, texts: set[str] | None = None, checked: bool = False
+        self, path: Path | str, frame: Any, types: Types, texts: set[str] | None = None, checked: bool = False
     ) -> nw.LazyFrame:
         """The columns that came as text turned into their kinds; every value must have the form of its kind.
 
@@ -142,7 +148,7 @@ class SparkEngine:
             return nw.from_native(frame.select(*chosen).localCheckpoint())
 
     @contextmanager
-    def _reading(self, path: Path) -> Generator[None]:
+    def _reading(self, path: Path | str) -> Generator[None]:
         errors = require("pyspark.errors", extra="spark", why="read tables with Spark")
         java = require("py4j.protocol", extra="spark", why="read tables with Spark")
         try:
@@ -185,6 +191,11 @@ def local_spark(*, cores: int = 2, memory: str = "2g", settings: Mapping[str, st
 def quoted(name: str) -> str:
     """A name of Spark's SQL."""
     return "`" + name.replace("`", "``") + "`"
+
+
+def _uri(path: Path) -> str:
+    """A file in which no letter stands for others."""
+    return "file://" + re.sub(r"([*?\[\]{}\\])", r"\\\1", str(path.absolute()))
 
 
 def _cast(functions: Any, column: Any, kind: Kind) -> Any:

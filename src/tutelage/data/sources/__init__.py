@@ -1,7 +1,11 @@
 """Sources: one file per format, all on the protocol `Source`."""
 
 from .csv import Csv
+from .duckdb import DuckDBFile
 from .jsonl import JsonLines
+from .parquet import Parquet
+from .postgres import PostgreSQL
 from .protocol import Counts, Loaded, Source
+from .sqlite import SQLite
 
-__all__ = ["Counts", "Csv", "JsonLines", "Loaded", "Source"]
+__all__ = ["Counts", "Csv", "DuckDBFile", "JsonLines", "Loaded", "Parquet", "PostgreSQL", "SQLite", "Source"]

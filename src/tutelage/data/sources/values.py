@@ -23,7 +23,7 @@ def text_kind(values: Iterable[str]) -> Kind:
 
     Whole numbers with leading zeros are names of things and stay text.
     """
-    return _settle(Counter(_text_kind(value) for value in values))
+    return _settle(Counter[Kind](_text_kind(value) for value in values))
 
 
 def json_kind(values: Iterable[Any]) -> Kind:
@@ -38,9 +38,9 @@ def json_kind(values: Iterable[Any]) -> Kind:
         entries = [entry for value in lists for entry in value if entry is not None]
         if any(isinstance(entry, list | dict) for entry in entries):
             raise InputError("lists of records or lists")
-        inner = _settle(Counter(map(_json_kind, entries)))
+        inner = _settle(Counter[Kind](map(_json_kind, entries)))
         return cast(Kind, "texts" if inner == "time" else f"{inner}s")
-    kinds = Counter(_json_kind(value) for value in found)
+    kinds = Counter[Kind](_json_kind(value) for value in found)
     return _settle(kinds)
 
 
