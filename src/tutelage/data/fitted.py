@@ -50,6 +50,11 @@ class FittedRecipe:
         """Columns it makes."""
         return tuple(self.recipe.outputs)
 
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the graph and all it learnt."""
+        return files.sha256(self.to_json())
+
     @property
     def features(self) -> dict[str, tuple[str, ...]]:
         """Names of the features of each output, in the order of its matrix."""
