@@ -13,7 +13,7 @@ import codecs
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -87,6 +87,7 @@ def read_files(
     most: float,
     now: datetime | None,
     shown: Mapping[Path, str] | None = None,
+    lines: bool = True,
 ) -> Loaded:
     """Reads files of one format as one table; see the head of this file.
 
@@ -101,6 +102,7 @@ def read_files(
         most: share of bad records that is let pass.
         now: time of reading.
         shown: what to call a file in the quarantine, where that is not its path.
+        lines: whether lines of these files are lines of what is shown; if not, only the number of a record is known.
     """
     filled = [path for path in paths if path.stat().st_size]
     if not filled:
@@ -112,6 +114,7 @@ def read_files(
     job = _Job(source, form, engine, found, moment, most, schema is None, names)
     frame, rows, sortings = job.run(filled)
     rejected = tuple(record for sorting in sortings for record in sorting.rejected)
+    rejected = rejected if lines else tuple(replace(record, offset=-1) for record in rejected)
     read = rows + len(rejected)
     check_share(source, read, rejected, most, job.hint or hint_for(rejected))
     if not read:
