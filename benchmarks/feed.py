@@ -39,8 +39,7 @@ def table(rows: int) -> dict[str, np.ndarray]:
 
 def on_disk(rows: int, folder: str, block: int | None = None) -> Feed:
     ShardWriter(folder).append(table(rows))
-    columns = read_shards(folder)
-    held = tl.rows_of({"x": columns["x"]}, columns["y"], train=np.arange(rows))
+    held = tl.rows_of({"x": read_shards(folder)["x"]}, read_shards(folder)["y"], train=np.arange(rows))
     return Feed(held, held.train, BATCH, block=block)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -125,3 +125,21 @@ def ask(python: str, rows: tl.Rows, test: np.ndarray) -> dict[str, Any]:
     if not said:
         raise RuntimeError(f"AutoGluon under {python} failed: {done.stderr[-2000:]}")
     return json.loads(said[-1].removeprefix("FOUND"))
+
+
+def show_peer(lines: Sequence[dict[str, Any]]) -> None:
+    """What AutoGluon reached on the same splits: its best model, and the students it distilled from it."""
+    for table in dict.fromkeys(line["table"] for line in lines):
+        some = [line["autogluon"] for line in lines if line["table"] == table]
+        seconds = float(np.mean([one["seconds"] for one in some]))
+        print(f"### AutoGluon `distill`, {table}, {len(some)} splits, {seconds:.0f} s CPU each\n")
+        print("| | splits | accuracy | cross_entropy | µs/row |\n|---|---|---|---|---|")
+        found: dict[str, list[dict[str, float]]] = {}
+        for one in some:
+            for number, (name, values) in enumerate(one["models"].items()):
+                found.setdefault("its best model" if number == 0 else name, []).append(values)
+        for name, values in found.items():
+            mean = {key: float(np.mean([one[key] for one in values])) for key in values[0]}
+            print(f"| {name} | {len(values)} | {mean['accuracy']:.4f} | {mean['cross_entropy']:.4f} | "
+                  f"{mean['microseconds']:.0f} |")  # fmt: skip
+        print(flush=True)

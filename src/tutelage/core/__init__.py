@@ -19,7 +19,7 @@ from .protocols import (
     Term,
     Weights,
 )
-from .shortcuts import Blind, Mixing, Pulling
+from .shortcuts import Blind, Graded, HardGraded, Mixing, Pulling
 from .signals import Signals
 from .spaces import FLOOR, KINDS, Answer, Classes, Labels, Space, Values
 
@@ -36,6 +36,8 @@ __all__ = [
     "Context",
     "Fittable",
     "Fusion",
+    "Graded",
+    "HardGraded",
     "InputError",
     "KnowsRows",
     "Labels",

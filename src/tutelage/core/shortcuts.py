@@ -1,4 +1,4 @@
-"""What a fusion or a term may offer besides its role, so that training costs less; nobody has to."""
+"""What a fusion, a term or a task may offer besides its role, so that training costs less; nobody has to."""
 
 from __future__ import annotations
 
@@ -38,5 +38,36 @@ class Mixing(Protocol):
             answers: one per teacher.
             weights: float [T, B]; 0 where a teacher abstains.
             temperature: as in `statistic`.
+        """
+        ...
+
+
+@runtime_checkable
+class Graded(Protocol):
+    """A term that knows its gradient in closed form, so that no graph has to be built and walked."""
+
+    def graded(self, student: Any, phi: Tensor, temperature: float, trust: Tensor) -> tuple[Tensor, Tensor]:
+        """`pull` (or `loss`) [B], and its gradient with respect to the student's scores [B, C], rows times `trust`.
+
+        Args:
+            student: answer without a graph, which covers everything, as phi does.
+            phi: [B, C], a mean statistic wherever trust is not 0.
+            temperature: as in `pull`.
+            trust: float [B].
+        """
+        ...
+
+
+@runtime_checkable
+class HardGraded(Protocol):
+    """A task that knows the gradient of its hard loss in closed form."""
+
+    def hard_graded(self, answer: Any, target: Tensor, trust: Tensor) -> tuple[Tensor, Tensor]:
+        """`hard_loss` [B], and its gradient with respect to the answer's scores [B, C], rows times `trust`.
+
+        Args:
+            answer: without a graph, covering everything.
+            target: [B], of any value where there is no label.
+            trust: float [B].
         """
         ...

@@ -138,12 +138,12 @@ class Rows:
         index = torch.from_numpy(np.asarray(row, dtype=np.int64))
         tensors = self._tensors
         return Batch(
-            inputs={name: tensors[name][index] for name in self.inputs} if inputs else {},
+            inputs={name: tensors[name].index_select(0, index) for name in self.inputs} if inputs else {},
             row=index,
             view=torch.zeros_like(index),
-            weight=tensors["/weight"][index],
-            target=tensors["/target"][index],
-            labelled=tensors["/known" if truth else "/labelled"][index],
+            weight=tensors["/weight"].index_select(0, index),
+            target=tensors["/target"].index_select(0, index),
+            labelled=tensors["/known" if truth else "/labelled"].index_select(0, index),
         )
 
     def batches(

@@ -69,6 +69,16 @@ class Classification:
         losses = torch.nn.functional.nll_loss(answer.log_probs(), truth, reduction="none")
         return losses if self.class_weight is None else losses * constants(self.class_weight, losses)[truth]
 
+    def hard_graded(self, answer: Classes, target: Tensor, trust: Tensor) -> tuple[Tensor, Tensor]:
+        """`hard_loss` [B], and trust times its gradient [B, C]: class weight times (q - one-hot truth)."""
+        truth, log_q = target.clamp(0, len(self.classes) - 1).unsqueeze(-1), answer.log_probs()
+        losses, heard = -log_q.gather(-1, truth).squeeze(-1), trust.to(log_q.dtype)
+        if self.class_weight is not None:
+            weight = constants(self.class_weight, losses)[truth.squeeze(-1)]
+            losses, heard = losses * weight, heard * weight
+        heard = heard.unsqueeze(-1)
+        return losses, log_q.exp().mul_(heard).scatter_add_(-1, truth, -heard)
+
     def decode(self, answer: Classes) -> Tensor:
         """The most probable class, int64 [B]."""
         return answer.scores.masked_fill(~answer.coverage, -torch.inf).argmax(-1)

@@ -32,11 +32,12 @@ from ..core import (
 )
 from ..fusion import PerTeacher
 from . import calibration as calibrating
+from . import closed
 from .calibration import AsIs, Calibration
 from .fusing import fuse
 from .means import Means, key_of
 from .mixtures import Mixer
-from .objective import Loss, Objective, Part, assemble, reduce
+from .objective import Loss, Objective, Part, assemble, reduce, squares
 from .planner import Plan, choose
 from .statistics import Mixture
 
@@ -153,7 +154,7 @@ class Distillation:
                 their losses add up to the loss of the whole.
         """
         at = Step() if at is None else at
-        parts = {} if self.objective.l2 == 0.0 else {"l2": _squares(student, self.objective.l2)}
+        parts = {} if self.objective.l2 == 0.0 else {"l2": squares(student, self.objective.l2)}
         return self.loss_of(self.task.answer(student, batch), batch, at, counts, parts)
 
     def loss_of(
@@ -163,8 +164,17 @@ class Distillation:
         at: Step,
         counts: Mapping[str, Tensor] | None = None,
         extra: Mapping[str, Part] | None = None,
+        apart: bool = False,
     ) -> Loss:
         """The loss of answers already at hand; `extra` parts are added as they are.
+
+        Args:
+            answer: the student's, of the task's space.
+            batch: rows with their labels; inputs may be empty.
+            at: see `loss`.
+            counts: see `loss`.
+            extra: more parts by name.
+            apart: whether each part has to carry a gradient of its own; else only the total is sure to.
 
         Raises:
             InputError: an extra part carries no gradient although the answers do: it would never be learnt.
@@ -178,10 +188,18 @@ class Distillation:
             )
         share = self.objective.share(at) if self.objective.terms else 0.0
         mixture = self.mixture(batch, at, answer) if share > 0.0 else None
-        parts = self._parts(answer, batch, at, mixture, share) | dict(extra or {})
-        if mixture is None:
-            return assemble(parts, counts)
-        return assemble(parts, counts, mixture.acted, mixture.weights)
+        known = (None, None) if mixture is None else (mixture.acted, mixture.weights)
+
+        def general(answer: Any) -> Loss:
+            return assemble(self._parts(answer, batch, at, mixture, share), counts, *known)
+
+        if apart or not closed.is_closed(self.objective, self.task, answer, mixture):
+            found = general(answer)
+        else:
+            found = closed.loss_of(
+                self.objective, self.task, answer, batch, mixture, share, counts, lambda own: general(own).total
+            )
+        return found if not extra else found.plus(extra, counts)
 
     def counts(self, batch: Batch, at: Step | None = None) -> dict[str, Tensor]:
         """What the parts of the loss of this batch are divided by; needs no student."""
@@ -277,10 +295,3 @@ class Distillation:
             items = part.loss(term, answer, context)
             parts[term.name] = reduce(items, batch.weight, taught, share * strength)
         return parts
-
-
-def _squares(student: nn.Module, strength: float) -> Part:
-    """lambda times the sum of squared parameters; one unit per optimiser step."""
-    found = [p.square().sum() for p in student.parameters() if p.requires_grad]
-    total = torch.stack(found).sum()
-    return Part(total, torch.ones_like(total), strength)

@@ -85,7 +85,7 @@ class Apart:
 
     def losses(self, answer: Any, batch: Batch, at: Step) -> LaneLoss:
         """The loss of the distillation, with a lane axis."""
-        loss = self.target.loss_of(answer, batch, at)
+        loss = self.target.loss_of(answer, batch, at, apart=True)
         parts = {
             name: Part(part.total.unsqueeze(0), part.count.unsqueeze(0), part.factor)
             for name, part in loss.parts.items()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..core import InputError, Step, Term
 from ..ops.schedules import Schedule, schedule
@@ -86,16 +86,23 @@ class Part:
 
     def mean(self, count: Tensor | None = None) -> Tensor:
         """total / count; exactly 0, with zero gradient, when nothing was valid."""
-        return self.total / self._divisor(count)
+        return self.total * per_unit(1.0, self.count if count is None else count, self.total)
 
     def value(self, count: Tensor | None = None) -> Tensor:
         """factor * total / count: what the part adds to the loss."""
-        return self.total * (self.factor / self._divisor(count))
+        return self.total * per_unit(self.factor, self.count if count is None else count, self.total)
 
-    def _divisor(self, count: Tensor | None) -> Tensor:
-        """Where nothing counts the total is 0, whatever it is divided by."""
-        whole = (self.count if count is None else count).to(self.total)
-        return whole.clamp_min(torch.finfo(whole.dtype).tiny)
+
+def per_unit(factor: float, count: Tensor, like: Tensor) -> Tensor | float:
+    """factor / count: what one more unit of a part's total adds to the loss; 0 where nothing counts.
+
+    A number on the CPU, where it is at hand for nothing, else a tensor like the other one.
+    """
+    if count.dim() == 0 and count.device.type == "cpu" and not torch.compiler.is_compiling():
+        whole = count.item()
+        return factor / whole if whole > 0.0 else 0.0
+    whole = count.to(like)
+    return torch.where(whole > 0.0, factor / whole, 0.0)
 
 
 @dataclass(frozen=True)
@@ -123,6 +130,12 @@ class Loss:
     def item(self) -> float:
         """The loss as a number."""
         return float(self.total.detach())
+
+    def plus(self, parts: Mapping[str, Part], counts: Mapping[str, Tensor] | None = None) -> Loss:
+        """With more parts added."""
+        values = {name: part.value(None if counts is None else counts[name]) for name, part in parts.items()}
+        total = sum(values.values(), self.total)
+        return replace(self, total=total, parts={**self.parts, **parts}, values={**self.values, **values})
 
 
 def reduce(losses: Tensor, weight: Tensor, valid: Tensor, factor: float = 1.0, kept: Tensor | None = None) -> Part:
@@ -165,3 +178,10 @@ def add_counts(counts: Iterable[Mapping[str, Tensor]]) -> dict[str, Tensor]:
         for name, count in one.items():
             total[name] = total[name] + count if name in total else count
     return total
+
+
+def squares(student: nn.Module, strength: float) -> Part:
+    """lambda times the sum of squared parameters; one unit per optimiser step."""
+    found = [p.square().sum() for p in student.parameters() if p.requires_grad]
+    total = torch.stack(found).sum()
+    return Part(total, torch.ones_like(total), strength)

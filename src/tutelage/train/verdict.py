@@ -22,8 +22,8 @@ from .trial import CHOSEN, LABELS_ONLY, MEAN, SINGLE, Trial
 
 NOTHING = "Nothing was gained that this test could show."
 MOST_NAMES = 6
-ODDS = 0.5
-"""A better loss counts from this many standard errors above 0: odds of about two to one that it is there."""
+ODDS = 0.75
+"""A better loss counts from this many standard errors above 0: odds of about three to one that it is there."""
 SURE = 0.95
 """How probable a difference has to be to decide against the loss: counted answers are coarse, and a second look."""
 

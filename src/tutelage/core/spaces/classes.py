@@ -209,7 +209,7 @@ def _softmax(scores: Tensor, normalise: Callable[[Tensor, int], Tensor]) -> Tens
     classes = scores.shape[-1]
     if classes >= _REGISTER or not scores.is_cpu:
         return normalise(scores, -1)
-    wide = torch.nn.functional.pad(scores, (0, _REGISTER - classes), value=-torch.inf)
+    wide = torch.constant_pad_nd(scores, [0, _REGISTER - classes], -torch.inf)
     return normalise(wide, -1)[..., :classes]
 
 

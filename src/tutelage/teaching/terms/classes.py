@@ -59,6 +59,10 @@ class KL:
         """[..., B]: T^2 times the cross-entropy."""
         return _cross_entropy(student, phi, coverage, temperature)
 
+    def graded(self, student: Classes, phi: Tensor, temperature: float, trust: Tensor) -> tuple[Tensor, Tensor]:
+        """`pull` [B], and trust times its gradient [B, C]: T (q - phi)."""
+        return _graded(student, phi, temperature, trust)
+
     def mixture(self, answers: Sequence[Classes], weights: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
         """Mixed probabilities [B, C], and the weighted sum of T^2 times the negative entropies [B]."""
         probs, order = softmax_mixture([answer.scores for answer in answers], weights, temperature)
@@ -91,6 +95,10 @@ class CrossEntropy:
     def loss(self, student: Classes, phi: Tensor, coverage: Tensor, temperature: float, context: Context) -> Tensor:
         """[..., B]."""
         return _cross_entropy(student, phi, coverage, temperature)
+
+    def graded(self, student: Classes, phi: Tensor, temperature: float, trust: Tensor) -> tuple[Tensor, Tensor]:
+        """`loss` [B], and trust times its gradient [B, C]: T (q - phi)."""
+        return _graded(student, phi, temperature, trust)
 
     def mixture(self, answers: Sequence[Classes], weights: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
         """Mixed probabilities [B, C], and 0 [B]."""
@@ -248,3 +256,12 @@ def _cross_entropy(student: Classes, phi: Tensor, coverage: Tensor, temperature:
     if not is_everything(coverage):
         log_q = log_q.masked_fill(~coverage, 0.0)
     return (phi * log_q).sum(-1) * -(temperature**2)
+
+
+def _graded(student: Classes, phi: Tensor, temperature: float, trust: Tensor) -> tuple[Tensor, Tensor]:
+    """T^2 times the cross-entropy, and its gradient; with many classes memory is the cost, so little is made anew."""
+    log_q = student.log_probs(temperature)
+    losses = (phi * log_q).sum(-1) * -(temperature**2)
+    heard = (trust * temperature).unsqueeze(-1)
+    gradient = log_q.exp() if temperature == 1.0 else log_q.exp_()  # at 1 others may look at them again
+    return losses, gradient.mul_(heard).addcmul_(phi, heard, value=-1.0)
