@@ -1,4 +1,4 @@
-"""How far a voter can be trusted: one core for teachers and, later, for sources."""
+"""How far a voter can be trusted, judged on known labels; without labels see `claims`, `dawid_skene` and `truth`."""
 
 from __future__ import annotations
 
