@@ -42,7 +42,7 @@ start = time.process_time()
 one = TabularPredictor("label", path=sys.argv[2], eval_metric="log_loss", verbosity=0)
 one.fit(frames["train"], tuning_data=frames["spare"], time_limit=120, num_cpus=1, num_gpus=0,
         hyperparameters={"GBM": {}, "XGB": {}, "RF": {}, "XT": {}, "LR": {}})
-students = one.distill(hyperparameters={"GBM": {}, "RF": {}}, time_limit=60, verbosity=0)
+students = one.distill(hyperparameters={"GBM": {}, "RF": {}, "NN_TORCH": {}}, time_limit=60, verbosity=0)
 found = {}
 truth = frames["test"]["label"].to_numpy()
 for name in [one.model_best, *students]:
