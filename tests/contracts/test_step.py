@@ -16,18 +16,26 @@ from tutelage.data.steps import (
     Convert,
     Cyclic,
     DateParts,
+    Duplicates,
     Fill,
     Hashed,
+    Hog,
     Impute,
     Isolation,
     Log,
+    LogMel,
+    NearText,
     OneHot,
+    Resize,
     Scale,
     Step,
+    TargetMean,
+    TfIdf,
 )
 from tutelage.testing import check_step
 
 N = 60
+WORDS = ("Red", "shoe", "of", "a", "Größe", "42", "x-ray", "don't", "the", "snow_man")
 
 
 def columns() -> dict[str, np.ndarray]:
@@ -47,6 +55,8 @@ def columns() -> dict[str, np.ndarray]:
         [f"20{y:02d}-02-{d:02d} 0{h}:30:59" for y, d, h in chance.integers(1, 10, (N, 3))], dtype=object
     )
     day[7] = None
+    words: Any = np.array([" ".join(chance.choice(list(WORDS), 7)) for _ in range(N)], dtype=object)
+    words[[2, 5]] = [None, "a ! b"]
     time = np.datetime64("1969-12-25T01:02:03.123456", "us") + chance.integers(-(10**15), 10**15, N)
     time[[0, 1, 2]] = ["NaT", "2000-02-29T23:59:59.999999", "1900-12-31T00:00:00"]
     return {
@@ -57,6 +67,10 @@ def columns() -> dict[str, np.ndarray]:
         "amount": amount,
         "day": day,
         "time": time,
+        "wave": chance.normal(size=(N, 200)),
+        "image": chance.integers(0, 256, (N, 18, 13, 3)).astype(np.uint8),
+        "grey": chance.random((N, 18, 13)).astype(np.float32),
+        "text": words,
         "target": (chance.random(N) < 0.4).astype(np.float64),
     }
 
@@ -79,6 +93,10 @@ CASES: dict[str, tuple[Step, tuple[Step, ...]]] = {
         DateParts(("time",), ("year", "month", "day", "weekday", "day of year", "hour", "minute", "second", "epoch")),
         (),
     ),
+    "duplicates": (Duplicates(("colour", "count", "time")), ()),
+    "duplicates, nearly": (Duplicates(("a",), 0.5), ()),
+    "near text": (NearText(("day",)), ()),
+    "target mean": (TargetMean(("colour", "count"), "target", 3.0), ()),
     "fill": (Fill(("colour",)), ()),
     "fill with a value": (Fill(("colour", "amount"), "nothing"), ()),
     "hashed": (Hashed(("colour", "count"), 16), ()),
@@ -90,6 +108,14 @@ CASES: dict[str, tuple[Step, tuple[Step, ...]]] = {
     "log1p": (Log(("a", "b")), ()),
     "one-hot": (OneHot(("colour",)), (Codes(("colour",)),)),
     "one-hot of known values": (OneHot(("colour", "count"), known=True), (Codes(("colour", "count"), min_count=5),)),
+    "log-mel": (LogMel(("wave",), 8000, 64, 24, 9), ()),
+    "cepstra": (LogMel(("wave",), 8000, 64, 32, 9, 100.0, 3000.0, 5), ()),
+    "resize smaller": (Resize(("image", "grey"), 7, 20), ()),
+    "hog": (Hog(("image", "grey"), 6, 4, 2), ()),
+    "hog of resized": (Hog(("grey",), cell=5), (Resize(("grey",), 21, 30),)),
+    "tf-idf": (TfIdf(("text",)), ()),
+    "tf-idf, pairs": (TfIdf(("text",), 12, 2, 2, sublinear=True, unit=False), ()),
+    "scaled tf-idf": (Scale(("text",)), (TfIdf(("text",), 5),)),
     "scale z-score": (Scale(("a", "b")), ()),
     "scale min-max": (Scale(("a", "count"), "min-max"), ()),
     "scale robust": (Scale(("a", "b"), "robust"), ()),

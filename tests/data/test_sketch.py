@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tutelage.core import InputError
 from tutelage.data import sketch
-from tutelage.data.sketch import CoMoments, Counts, Extremes, Moments, Pool, Quantiles, merged
+from tutelage.data.sketch import CoMoments, Counts, Extremes, Moments, Pool, Quantiles, Sums, merged
 from tutelage.data.state import pack, unpack
 
 VALUES = st.lists(
@@ -34,6 +34,9 @@ def same(one: Any, other: Any) -> None:
         twin = sketch.summary_state(other)[name]
         if isinstance(part, np.ndarray | float):
             assert np.allclose(part, twin, rtol=1e-9, atol=1e-9 * (1 + np.abs(np.asarray(part, dtype=float)).max()))
+        elif isinstance(part, list) and name == "groups":
+            pairs = zip(sorted(part, key=str), sorted(twin, key=str), strict=True)
+            assert all(one[0] == two[0] and np.allclose(one[1], two[1]) for one, two in pairs)
         elif isinstance(part, list) and name == "levels":
             assert all(np.array_equal(a, b) for a, b in zip(part, twin, strict=True))
         else:
@@ -52,6 +55,18 @@ def test_any_partition_of_numbers_gives_the_same(values: list[list[float]], cuts
     assert np.array_equal(exact.low, Extremes.of(table).low)
     assert np.array_equal(exact.high, Extremes.of(table).high)
     same(merged(Quantiles.of(piece[:, 0]) for piece in pieces), Quantiles.of(table[:, 0]))
+
+
+@given(VALUES, CUTS, ORDER)
+def test_any_partition_gives_the_same_sums(values: list[list[float]], cuts: list[int], chance: Any) -> None:
+    numbers = np.nan_to_num(np.array(values)[:, 0])
+    words, fold = np.array(["a", "b", None], dtype=object)[np.arange(len(numbers)) % 3], np.arange(len(numbers)) % 4
+    pieces = parts(np.arange(len(numbers)), cuts, chance)
+    found = merged(Sums.of(words[piece].tolist(), numbers[piece], fold[piece], 4) for piece in pieces)
+    whole = Sums.of(words.tolist(), numbers, fold, 4)
+    assert found.groups.keys() == whole.groups.keys()
+    for value, group in whole.groups.items():
+        assert np.allclose(found.groups[value], group, atol=1e-6)
 
 
 @given(st.lists(st.sampled_from("abcdefgh"), max_size=80), CUTS, ORDER, st.integers(1, 8))
@@ -148,6 +163,7 @@ def test_every_summary_goes_to_disk_and_back() -> None:
         Counts.of(["a", "b", "a", 3.5]),
         Quantiles.of(table[:, 0]),
         Pool.of(table, np.arange(20)),
+        Sums.of(["a", None] * 10, table[:, 0], np.arange(20) % 3, 3),
     ]
     assert {type(summary) for summary in made} == set(sketch.KINDS)
     for summary in made:

@@ -99,8 +99,8 @@ class RecipeModule(nn.Module):
     """A fitted recipe from tensors on.
 
     Attributes:
-        inputs: what `forward` takes, in order, one tensor [N] each (arrays [N, ...]): float64 numbers, int64 codes,
-            int64 microseconds since 1970 for times (the smallest int64 is missing).
+        inputs: what `forward` takes, in order, one tensor [N] each (arrays and TF-IDF [N, ...]): float64 numbers,
+            int64 codes, int64 microseconds since 1970 for times (the smallest int64 is missing).
         outputs: what it gives, in order: float32 matrices, int64 codes.
     """
 
@@ -112,10 +112,14 @@ class RecipeModule(nn.Module):
         outputs: Mapping[str, tuple[str, ...] | str],
     ) -> None:
         super().__init__()
-        roles: dict[str, Role] = {feed.name: feed.known.role for feed in tensors.feed}
+        roles: dict[str, Role] = {feed.name: "array" if _several(feed) else feed.known.role for feed in tensors.feed}
         self.inputs, self.outputs = tuple(roles), tuple(outputs)
         wiring, self._calls, parts = Wiring(roles), list[Any](), list[nn.Module]()
         place, wiring.where, wiring.given = wiring.where, {}, {}
+        for feed in tensors.feed:
+            if _several(feed):
+                width = len(feed.known.parts)
+                place[feed.name] = (Piece(place[feed.name][0].slot, 0, width, width),)
         for number in range(-1, len(steps)):
             if number in tensors.inside:
                 step, state = steps[number], states[number]
@@ -147,6 +151,10 @@ class RecipeModule(nn.Module):
             slots.extend([made] if together else [_stored(column) for column in made])
         found = [take(slots).to(dtype) for take, dtype in self._outputs]
         return tuple(found) if len(found) > 1 else found[0]
+
+
+def _several(feed: Feed) -> bool:
+    return feed.known.role == "number" and len(feed.known.parts) > 1
 
 
 def _stored(column: Tensor) -> Tensor:

@@ -132,7 +132,12 @@ def as_role(name: str, column: np.ndarray, role: Role) -> np.ndarray:
         return _times(name, column)
     if role == "code":
         return np.asarray(column, dtype=np.int64)
-    return column
+    if column.dtype != object:
+        return column
+    shapes = sorted({np.shape(value) for value in column.tolist()})
+    if len(shapes) != 1:
+        raise InputError(f"column {name!r} holds arrays of shapes {shapes[:3]}: give all rows one shape")
+    return np.stack(column.tolist())
 
 
 def _times(name: str, column: np.ndarray) -> np.ndarray:

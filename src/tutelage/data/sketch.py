@@ -9,6 +9,7 @@ fit runs over one array, over chunks, over the partitions of a cluster, or goes 
   (Misra and Gries 1982, merged as Agarwal et al. 2012 do).
 - `Quantiles`: exact up to a million values; over that a rank is off by at most `error` rows, a bound and no estimate
   (buffers that are merged and halved, as in Manku, Rajagopalan and Lindsay 1998).
+- `Sums`: rows and sums of a number per value and fold, to rounding.
 - `Pool`: the rows themselves, for what cannot be summarised.
 """
 
@@ -248,8 +249,37 @@ class Pool:
         return Pool.of(np.concatenate([self.values, other.values]), np.concatenate([self.row, other.row]))
 
 
-KINDS = (Moments, CoMoments, Extremes, Counts, Quantiles, Pool)
-Summary = Moments | CoMoments | Extremes | Counts | Quantiles | Pool
+@final
+@dataclass(frozen=True)
+class Sums:
+    """Rows and sums of a number per value of a column and fold.
+
+    Attributes:
+        groups: value (None for missing ones) to float64 [2, folds]: rows, sums.
+    """
+
+    groups: Mapping[Key | None, np.ndarray]
+
+    @staticmethod
+    def of(values: Iterable[Key | None], numbers: np.ndarray, fold: np.ndarray, folds: int) -> Sums:
+        """From values, numbers [N] and folds [N]."""
+        place: dict[Key | None, int] = {}
+        at = np.array([place.setdefault(None if v != v else v, len(place)) for v in values], dtype=np.int64)
+        flat, size = at * folds + fold, len(place) * folds
+        rows = np.bincount(flat, minlength=size).astype(np.float64).reshape(-1, folds)
+        sums = np.bincount(flat, weights=numbers, minlength=size).reshape(-1, folds)
+        return Sums({value: np.stack([rows[n], sums[n]]) for value, n in place.items()})
+
+    def merge(self, other: Sums) -> Sums:
+        """The summary of both sets of rows."""
+        found = dict(self.groups)
+        for value, group in other.groups.items():
+            found[value] = found[value] + group if value in found else group
+        return Sums(found)
+
+
+KINDS = (Moments, CoMoments, Extremes, Counts, Quantiles, Pool, Sums)
+Summary = Moments | CoMoments | Extremes | Counts | Quantiles | Pool | Sums
 S = TypeVar("S", bound=Summary)
 
 
@@ -266,6 +296,8 @@ def summary_state(summary: Any) -> dict[str, Any]:
         state["counts"] = [[value, count] for value, count in summary.counts.items()]
     if isinstance(summary, Quantiles):
         state["levels"] = list(summary.levels)
+    if isinstance(summary, Sums):
+        state["groups"] = [[value, group] for value, group in summary.groups.items()]
     return {"summary": type(summary).__name__, **state}
 
 
@@ -284,4 +316,6 @@ def summary_from_state(state: Mapping[str, Any]) -> Any:
         given["counts"] = dict(given["counts"])
     if kind is Quantiles:
         given["levels"] = tuple(given["levels"])
+    if kind is Sums:
+        given["groups"] = dict(given["groups"])
     return kind(**given)

@@ -1,13 +1,18 @@
 """Steps of preparation, one kind a file; `step` says what a step is."""
 
+from .audio import LogMel
 from .cast import Cast
 from .codes import Codes, OneHot
 from .dates import Cyclic, DateParts
+from .duplicates import Duplicates, NearText
 from .hashing import Hashed
+from .image import Hog, Resize
 from .impute import Fill, Impute
 from .outliers import Clip, Isolation
 from .scale import Log, Scale
 from .step import Apart, Column, Drops, Kind, Learns, OutOfFold, Role, State, Step, Summaries, Together
+from .target_mean import TargetMean
+from .text import TfIdf
 from .units import Affine, Convert
 
 STEPS: tuple[type[Step], ...] = (
@@ -18,13 +23,20 @@ STEPS: tuple[type[Step], ...] = (
     Convert,
     Cyclic,
     DateParts,
+    Duplicates,
     Fill,
     Hashed,
+    Hog,
     Impute,
     Isolation,
     Log,
+    LogMel,
+    NearText,
     OneHot,
+    Resize,
     Scale,
+    TargetMean,
+    TfIdf,
 )
 """All steps of the house, by which a saved recipe is read."""
 
@@ -40,19 +52,26 @@ __all__ = [
     "Cyclic",
     "DateParts",
     "Drops",
+    "Duplicates",
     "Fill",
     "Hashed",
+    "Hog",
     "Impute",
     "Isolation",
     "Kind",
     "Learns",
     "Log",
+    "LogMel",
+    "NearText",
     "OneHot",
     "OutOfFold",
+    "Resize",
     "Role",
     "Scale",
     "State",
     "Step",
     "Summaries",
+    "TargetMean",
+    "TfIdf",
     "Together",
 ]
