@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, final
 
@@ -19,7 +20,7 @@ from ..engines import Engine, Kind, Types
 from ..lines import check_header
 from ..quarantine import MOST, text_of
 from .files import NO_UTF8, Sorting, read_files, recode
-from .jsonl import sample
+from .jsonl import HEAD, sample
 from .protocol import Files, Loaded, digest, expand
 from .values import parse, text_kind
 
@@ -68,7 +69,7 @@ class Csv:
         """See `Source.read`."""
         paths, shown = recode(self.name, expand(self.name, self.files), self.encoding, engine.scratch())
         tabs = paths[0].suffix.lower() in (".tsv", ".tab")
-        form = LinesOfCsv(self.name, self.separator or ("\t" if tabs else ","), self.nulls)
+        form = LinesOfCsv(self.name, self.separator or ("\t" if tabs else ","), self.nulls, self.most)
         rest: dict[str, Any] = {"schema": self.schema, "key": self.key, "time": self.time, "most": self.most}
         loaded = read_files(self.name, paths, form, engine, now=now, shown=shown, **rest)
         over = {name for path in paths if path.stat().st_size for name in form.header(path)} - set(loaded.schema.fields)
@@ -92,6 +93,7 @@ class LinesOfCsv:
     source: str
     separator: str
     nulls: tuple[str, ...]
+    most: float
 
     def header(self, path: Path) -> list[str]:
         """Names of the columns.
@@ -114,14 +116,17 @@ class LinesOfCsv:
         for number, path in enumerate(paths):
             columns = self.header(path)
             self._compare(path, columns, names)
-            for place, (line, first) in enumerate(sample(path)):
-                fields = self._split(line.decode("utf-8", "replace").rstrip("\r\n"))
-                if place == 0 or fields is None or len(fields) != len(columns):
-                    continue
-                for name, value in zip(columns, fields, strict=True):
-                    if value not in self.nulls:
-                        (head if first and number == 0 else spots)[name].append(value)
-        return {name: _kind(head[name], spots[name]) for name in names}
+            with open(path, "rb") as file:
+                first = [record.fields for record in islice(self._records(file, len(columns)), HEAD) if not record.rule]
+            more = [self._split(_text(line) or "") for line, _ in sample(path, 0)] if len(first) == HEAD else []
+            for place, found in ((head if number == 0 else spots, first), (spots, more)):
+                for fields in found:
+                    if fields is None or len(fields) != len(columns):
+                        continue
+                    for name, value in zip(columns, fields, strict=True):
+                        if value not in self.nulls:
+                            place[name].append(value)
+        return {name: _kind(head[name], spots[name], self.most) for name in names}
 
     def fast(self, engine: Engine, path: Path, schema: Schema, *, checked: bool, closed: bool) -> nw.LazyFrame:
         """See `Format.fast`."""
@@ -237,6 +242,6 @@ def _value(name: str, text: str | None, kind: Kind) -> tuple[Any, str, str | Non
     return value, text if kind in ("text", "time") else text.strip().lower(), None
 
 
-def _kind(head: list[str], spots: list[str]) -> Kind:
-    found = text_kind(head or spots)
-    return "number" if found == "integer" and text_kind(head + spots) == "number" else found
+def _kind(head: list[str], spots: list[str], most: float) -> Kind:
+    found = text_kind(head or spots, most)
+    return "number" if found == "integer" and text_kind(head + spots, most) == "number" else found

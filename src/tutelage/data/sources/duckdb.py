@@ -51,7 +51,7 @@ class DuckDBFile:
             rows = self._run(
                 connection, f"SELECT count(*), sum(hash(t)::HUGEINT)::VARCHAR FROM {query(self.select)} AS t"
             )
-            more = repr(rows.fetchone())
+            more = repr(rows.fetchall())
         settings = {"format": "duckdb", "select": self.select, "schema": schema, "lists": dict(self.lists)}
         return digest({**settings, "key": self.key}, (), more)
 
@@ -80,6 +80,6 @@ class DuckDBFile:
     def _run(self, connection: Any, sql: str) -> Any:
         duckdb = require("duckdb", extra="duckdb", why="read DuckDB files")
         try:
-            return connection.execute(sql)
+            return connection.sql(sql)
         except duckdb.Error as error:
             raise InputError(f"source {self.name!r}: {self.path}: {self.select}: {error}") from error

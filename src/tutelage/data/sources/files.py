@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import narwhals.stable.v2 as nw
 
@@ -59,6 +59,7 @@ class Sorting:
         self.rejected.append(Rejected(self.source, self.shown, line, offset, raw, rule))
 
 
+@runtime_checkable
 class Format(Protocol):
     """How files of one format are read."""
 

@@ -75,7 +75,14 @@ class Json:
                 out.writelines(orjson.dumps(record) + b"\n" for record in records)
         rest: dict[str, Any] = {"schema": self.schema, "key": self.key, "time": self.time, "most": self.most}
         loaded = read_files(
-            self.name, list(shown), LinesOfJson(self.lists), engine, now=now, shown=shown, lines=False, **rest
+            self.name,
+            list(shown),
+            LinesOfJson(self.lists, self.most),
+            engine,
+            now=now,
+            shown=shown,
+            lines=False,
+            **rest,
         )
         size = sum(path.stat().st_size for path in paths)
         return with_damage(replace(loaded, counts=replace(loaded.counts, bytes=size)), damaged)

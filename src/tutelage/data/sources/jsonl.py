@@ -22,7 +22,7 @@ from .values import Lists, fits, flatten, json_kind, misfit, to_time
 
 _BLOCK = 1 << 24
 _BOM = b"\xef\xbb\xbf"
-_HEAD = 5000
+HEAD = 5000
 _SPOTS, _SPOT = 8, 250
 
 
@@ -59,7 +59,9 @@ class JsonLines:
     def read(self, engine: Engine, *, now: datetime | None = None) -> Loaded:
         """See `Source.read`."""
         rest: dict[str, Any] = {"schema": self.schema, "key": self.key, "time": self.time, "most": self.most}
-        return read_files(self.name, expand(self.name, self.files), LinesOfJson(self.lists), engine, now=now, **rest)
+        return read_files(
+            self.name, expand(self.name, self.files), LinesOfJson(self.lists, self.most), engine, now=now, **rest
+        )
 
 
 @final
@@ -68,6 +70,7 @@ class LinesOfJson:
     """The format; see `Format`."""
 
     lists: Lists
+    most: float
 
     def find(self, paths: Sequence[Path]) -> Types:
         """Kinds from the first lines of the first file, which some lines from everywhere may only widen."""
@@ -90,8 +93,8 @@ class LinesOfJson:
     def _kind(self, name: str, head: list[Any], spots: list[Any]) -> Kind:
         there = [value for value in spots if value is not None and value != {}]
         try:
-            found = json_kind(head or there)
-            return "number" if found == "integer" and json_kind(head + there) == "number" else found
+            found = json_kind(head or there, self.most)
+            return "number" if found == "integer" and json_kind(head + there, self.most) == "number" else found
         except InputError as error:
             raise InputError(
                 f"column {name!r} holds {error}: count them with lists={{{name!r}: 'count'}}, or read them as a source "
@@ -209,20 +212,18 @@ def _refuse_dots(path: Path, record: Mapping[str, Any]) -> None:
             _refuse_dots(path, value)
 
 
-def sample(path: Path) -> Iterator[tuple[bytes, bool]]:
+def sample(path: Path, head: int = HEAD) -> Iterator[tuple[bytes, bool]]:
     """Lines from the head of a file (True) and from spots all over it (False), without those cut at the seams."""
     size = path.stat().st_size
     with open(path, "rb") as file:
-        for number, line in enumerate(file):
-            if number == _HEAD:
-                break
+        for number in range(head):
+            line = file.readline()
+            if not line:
+                return
             yield line.removeprefix(_BOM) if number == 0 else line, True
         start = file.tell()
         for spot in range(_SPOTS):
-            place = start + (size - start) * spot // _SPOTS
-            if size - start <= 0:
-                return
-            file.seek(place)
+            file.seek(start + (size - start) * spot // _SPOTS)
             file.readline()
             for _ in range(_SPOT):
                 line = file.readline()

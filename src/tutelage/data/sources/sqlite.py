@@ -132,7 +132,7 @@ class SQLite:
                 values = [row[0] for row in connection.execute(there)]
             if any(isinstance(value, bytes) for value in values):
                 raise InputError(f"source {self.name!r}: column {name!r} of {self.select} holds bytes: leave it out")
-            found[name] = Field(json_kind(values))
+            found[name] = Field(json_kind(values, self.most))
         return found
 
     @contextmanager

@@ -13,21 +13,28 @@ from ..engines.kinds import BOOLEAN, INTEGER, NUMBER, TIME, Kind, is_list, singl
 Lists = Mapping[str, Literal["keep", "count"]]
 """What becomes of a column of lists: kept, or replaced by the number of entries."""
 
-_MOST = 0.01
 _LARGEST = 2**63
 _TYPES: dict[type, Kind] = {bool: "boolean", int: "integer", float: "number", str: "text"}
 
 
-def text_kind(values: Iterable[str]) -> Kind:
-    """The kind of texts of a sample: the narrowest that fits all but a hundredth of them; text where there are none.
+def text_kind(values: Iterable[str], most: float) -> Kind:
+    """The kind of texts of a sample: the narrowest that fits all but a few of them; text where there are none.
 
     Whole numbers with leading zeros are names of things and stay text.
+
+    Args:
+        values: the sample.
+        most: share of values that need not fit.
     """
-    return _settle(Counter[Kind](_text_kind(value) for value in values))
+    return _settle(Counter[Kind](_text_kind(value) for value in values), most)
 
 
-def json_kind(values: Iterable[Any]) -> Kind:
-    """The kind of JSON values of a sample, by the same rule; a list by its entries.
+def json_kind(values: Iterable[Any], most: float) -> Kind:
+    """The kind of typed values of a sample: that of most of them; a list by its entries.
+
+    Args:
+        values: the sample.
+        most: share of texts that need not be times in a column of times.
 
     Raises:
         InputError: lists hold lists or objects.
@@ -38,10 +45,8 @@ def json_kind(values: Iterable[Any]) -> Kind:
         entries = [entry for value in lists for entry in value if entry is not None]
         if any(isinstance(entry, list | dict) for entry in entries):
             raise InputError("lists of records or lists")
-        inner = _settle(Counter[Kind](map(_json_kind, entries)))
-        return cast(Kind, "texts" if inner == "time" else f"{inner}s")
-    kinds = Counter[Kind](_json_kind(value) for value in found)
-    return _settle(kinds)
+        return cast(Kind, f"{_majority(Counter[Kind](map(_json_kind, entries)), 0.0)}s".replace("times", "texts"))
+    return _majority(Counter[Kind](_json_kind(value) for value in found), most)
 
 
 def parse(text: str, kind: Kind) -> Any:
@@ -115,16 +120,24 @@ def misfit(name: str, value: Any, kind: Kind) -> str:
     return f"column {name!r} is of kind {kind} and holds {other}"
 
 
-def _settle(kinds: Counter[Kind]) -> Kind:
-    """One kind for all: numbers where some are fractions; text where more than a hundredth is something else."""
+def _majority(kinds: Counter[Kind], most: float) -> Kind:
+    """The kind that most values have, where no kind takes the values of another; numbers where some are fractions."""
+    texts = Counter[Kind]({kind: kinds[kind] for kind in ("text", "time")})
+    numbers = Counter[Kind]({kind: kinds[kind] for kind in ("integer", "number")})
+    truths = Counter[Kind]({"boolean": kinds["boolean"]})
+    return _settle(max(texts, numbers, truths, key=lambda part: part.total()), most)
+
+
+def _settle(kinds: Counter[Kind], most: float) -> Kind:
+    """One kind for all: numbers where some are fractions; text where too many are something else."""
     total = sum(kinds.values())
     if not total:
         return "text"
     numeric = kinds["integer"] + kinds["number"]
-    if numeric >= (1 - _MOST) * total:
+    if numeric >= (1 - most) * total:
         return "number" if kinds["number"] else "integer"
     for kind in ("boolean", "time"):
-        if kinds[kind] >= (1 - _MOST) * total:
+        if kinds[kind] >= (1 - most) * total:
             return kind
     return "text"
 

@@ -177,7 +177,7 @@ class _Reading:
                 texts.setdefault(name, []).extend(value if isinstance(value, list) else [value])
         fields: dict[str, Field] = {}
         for name, values in texts.items():
-            kind = text_kind(value for value in values if value)
+            kind = text_kind((value for value in values if value), self.source.most)
             if self.source.lists.get(name) == "count":
                 kind = "integer"
             elif name in repeated:
