@@ -15,8 +15,12 @@ def mixed(phi: Tensor, weights: Tensor) -> Tensor:
     return (phi * _expand(weights, phi.dim())).sum(0)
 
 
-BLOCK = 2**17
-"""Numbers handled at a time where there are many classes: few enough to stay in a core's own cache."""
+BLOCK = 2**19
+"""Numbers handled at a time where there are many classes: one pass over them costs more than the calls do, and they
+stay in the cache of a processor."""
+
+_FEW, _SEEN = 512, 1e-20
+"""Classes among which one is looked for whose probability is at least so much."""
 
 
 def softmax_mixture(scores: Sequence[Tensor], weights: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
@@ -34,20 +38,43 @@ def softmax_mixture(scores: Sequence[Tensor], weights: Tensor, temperature: floa
     step = min(rows, max(1, BLOCK // classes))
     mean, order, heard = torch.zeros_like(scores[0]), scores[0].new_zeros(rows), weights.to(scores[0].dtype)
     silent = bool((heard <= 0).any())
-    odds, logits = mean.new_empty(step, classes), mean.new_ones(step + 1, classes)  # a last row of ones adds up
+    logits, odds = mean.new_empty(step, classes), mean.new_empty(step, classes)
     with torch.no_grad():
         for part in (slice(at, min(at + step, rows)) for at in range(0, rows, step)):
             size = part.stop - part.start
             for own, weight in zip(scores, heard[:, part], strict=True):
                 block = torch.where(weight.unsqueeze(1) > 0, own[part], 0.0) if silent else own[part]
-                top = block.amax(-1, keepdim=True).div_(-temperature)
-                torch.add(top, block, alpha=1.0 / temperature, out=logits[-1 - size : -1])
-                torch.exp(logits[-1 - size : -1], out=odds[:size])
-                sums = odds[:size] @ logits[-1 - size :].T
-                total = sums[:, -1]
-                mean[part].addcmul_(odds[:size], (weight / total).unsqueeze(1))
-                order[part] += weight * (sums.diagonal() / total - total.log())
+                z, p = logits[:size], odds[:size]
+                near = block[:, :_FEW].amax(-1, keepdim=True).div_(-temperature)  # so that z has no large offset
+                torch.add(near, block, alpha=1.0 / temperature, out=z)
+                torch.softmax(z, -1, out=p)
+                mean[part].addcmul_(p, weight.unsqueeze(1))
+                total = _log_total(z, p)
+                order[part] += weight * (torch.mul(p, z, out=z).sum(-1) - total)
     return mean, order
+
+
+def cross_entropy_wide(scores: Tensor, phi: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """-sum_c phi_c log q_c [B] with q = softmax(scores / temperature), and q [B, C], for many classes.
+
+    Args:
+        scores: float [B, C].
+        phi: float [B, C], each row sums to 1.
+        temperature: divides the scores.
+    """
+    near = scores[:, :_FEW].amax(-1, keepdim=True).div_(-temperature).nan_to_num_(0.0, 0.0, 0.0)
+    z = torch.add(near, scores, alpha=1.0 / temperature)
+    q = torch.softmax(z, -1)
+    total = _log_total(z, q)
+    return total - torch.mul(phi, z, out=z).sum(-1), q
+
+
+def _log_total(z: Tensor, p: Tensor) -> Tensor:
+    """logsumexp(z), where p = softmax(z) is known: z - log p wherever p is not tiny."""
+    share = p[:, :_FEW].amax(-1)
+    if bool((share < _SEEN).any()):
+        return z.amax(-1) - p.amax(-1).log()
+    return z[:, :_FEW].amax(-1) - share.log()
 
 
 def geometric(log_probs: Tensor, weights: Tensor) -> Tensor:

@@ -66,13 +66,16 @@ def loss_of(
             found = [_hard(task, bare, batch, None, share, counts)]
         else:
             taught = mixture.taught()
-            found = [_hard(task, bare, batch, taught, share, counts)]
+            alone = share == 1.0 and bool(taught.all())
+            found = [_unheard(batch) if alone else _hard(task, bare, batch, taught, share, counts)]
             trust = batch.weight * taught
             for term, strength, part in zip(objective.terms, objective.weights, mixture.parts, strict=True):
                 found.append(_soft(term, part, bare, trust, share * strength, counts))
-        (_, _, value, gradient), *others = found
-        for _, _, more, also in others:
-            value, gradient = value + more, gradient.add_(also)
+        value, gradient = None, None
+        for _, _, more, also in found:
+            value = more if value is None else value + more
+            if also is not None:
+                gradient = also if gradient is None else gradient.add_(also)
     total: Any = _Total.apply(answer.scores, value, gradient, answer, again)
     parts, values = {name: part for name, part, _, _ in found}, {name: own for name, _, own, _ in found}
     if mixture is None:
@@ -80,8 +83,14 @@ def loss_of(
     return Loss(total, parts, values, mixture.acted, mixture.weights)
 
 
-_Found = tuple[str, Part, Tensor, Tensor]
-"""Name, part, what it adds to the loss, and the gradient of that."""
+_Found = tuple[str, Part, Tensor, Tensor | None]
+"""Name, part, what it adds to the loss, and the gradient of that; None: no gradient."""
+
+
+def _unheard(batch: Batch) -> _Found:
+    """The hard loss where teachers have the whole say."""
+    nothing = batch.weight.new_zeros(())
+    return "hard", Part(nothing, (batch.weight * batch.labelled).sum()), nothing, None
 
 
 def _hard(

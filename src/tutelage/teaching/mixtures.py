@@ -14,7 +14,7 @@ import torch
 from ..core import Blind, Classes, Context, Fusion, Mixing, Signals, Target, Weights
 from ..ops.mixing import BLOCK
 from . import calibration as calibrating
-from .calibration import Calibration
+from .calibration import AsIs, Calibration
 from .fusing import fuse
 from .objective import Objective
 from .statistics import Mixture, TermPart, against_target, against_teachers, one_by_one
@@ -77,7 +77,8 @@ class Mixer:
             return len(signals)
         classes, teachers = first.scores.shape[-1], len(signals.names)
         if apart:
-            return max(1, 2 * BLOCK // classes)
+            plain = all(isinstance(calibration, AsIs) for calibration in self.calibrations)  # copies nothing
+            return max(1, BLOCK // classes // (1 if plain else 2))
         return max(1, PIECE // (teachers * classes)) if teachers * first.scores.numel() > MANY else len(signals)
 
     def _mixed(self, signals: Signals, view: torch.Tensor, context: Context, apart: bool) -> Mixture:

@@ -22,7 +22,7 @@ from torch import Tensor
 from ...core import FLOOR, Classes, Context, InputError
 from ...core.spaces.classes import cover, is_everything
 from ...ops.divergences import generalized_jsd
-from ...ops.mixing import softmax_mixture
+from ...ops.mixing import cross_entropy_wide, softmax_mixture
 from ...ops.schedules import Schedule
 from ...ops.simplex import entropy
 
@@ -259,9 +259,16 @@ def _cross_entropy(student: Classes, phi: Tensor, coverage: Tensor, temperature:
 
 
 def _graded(student: Classes, phi: Tensor, temperature: float, trust: Tensor) -> tuple[Tensor, Tensor]:
-    """T^2 times the cross-entropy, and its gradient; with many classes memory is the cost, so little is made anew."""
+    """T^2 times the cross-entropy, and its gradient."""
+    heard = (trust * temperature).unsqueeze(-1)
+    if phi.shape[-1] >= _WIDE:
+        losses, gradient = cross_entropy_wide(student.scores, phi, temperature)
+        return losses * temperature**2, gradient.mul_(heard).addcmul_(phi, heard, value=-1.0)
     log_q = student.log_probs(temperature)
     losses = (phi * log_q).sum(-1) * -(temperature**2)
-    heard = (trust * temperature).unsqueeze(-1)
     gradient = log_q.exp() if temperature == 1.0 else log_q.exp_()  # at 1 others may look at them again
     return losses, gradient.mul_(heard).addcmul_(phi, heard, value=-1.0)
+
+
+_WIDE = 1000
+"""From so many classes on, passes over memory are the cost."""
