@@ -139,8 +139,8 @@ class Checker:
         """What the values out of range seem to be; empty where they make no sense in another unit."""
         for name, values in self._strange.items():
             field = self.schema.fields[name]
-            ends = [end if isinstance(end, int | float) else None for end in (field.low, field.high)]
-            other = seems(values, field.unit, ends[0], ends[1]) if field.unit else None
+            ends = [float(end) for end in (field.low, field.high) if isinstance(end, int | float)]
+            other = seems(values, field.unit, ends[0], ends[1]) if field.unit and len(ends) == 2 else None
             if other is not None:
                 return (
                     f"The values of column {name!r} that are out of range would be in range if they were {other} and "

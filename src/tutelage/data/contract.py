@@ -78,7 +78,7 @@ class Field:
     values: tuple[Value, ...] | None = None
     unique: bool = False
     unit: str | None = None
-    ahead: float | None = None
+    ahead: float | int | None = None
     seen: Seen | None = None
 
     def __post_init__(self) -> None:

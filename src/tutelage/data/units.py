@@ -71,7 +71,7 @@ def factor(source: str, target: str) -> tuple[float, float]:
     return one.scale / other.scale, (one.shift - other.shift) / other.scale
 
 
-def seems(values: Sequence[float], unit: str, low: float | None, high: float | None) -> str | None:
+def seems(values: Sequence[float], unit: str, low: float, high: float) -> str | None:
     """The unit in which values that are out of range would be in range; None where there is none.
 
     Args:
@@ -87,7 +87,7 @@ def seems(values: Sequence[float], unit: str, low: float | None, high: float | N
             continue
         scale, shift = factor(name, unit)
         turned = [value * scale + shift for value in values]
-        inside = sum((low is None or value >= low) and (high is None or value <= high) for value in turned)
+        inside = sum(low <= value <= high for value in turned)
         if inside >= _ALIKE * len(values):
             return name
     return None

@@ -12,7 +12,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 
 from ...core.errors import require
-from .kinds import TIME, Kind, Types, is_list, no_pattern, single
+from .kinds import BOOLEAN, TIME, Kind, Types, is_list, no_pattern, single
 from .polars import nest, scratch_folder
 from .protocol import UnreadableError, belongs, to_columns
 
@@ -23,6 +23,7 @@ _NAMES: dict[Kind, str] = {
     "text": "VARCHAR",
     "time": "VARCHAR",
 }
+_FORMS = {"time": TIME, "boolean": BOOLEAN}
 _FITS = {
     "integer": {"BIGINT"},
     "number": {"BIGINT", "DOUBLE"},
@@ -86,9 +87,10 @@ class DuckDBEngine:
         """See `Engine.read_csv`."""
         how = f"header = true, delim = {literal(separator)}, quote = '\"', escape = '\"'"
         how += f", nullstr = [{', '.join(map(literal, nulls))}]"
-        columns = ", ".join(f"{literal(name)}: '{_type(kind)}'" for name, kind in types.items())
+        raw: Types = {name: "text" if kind == "boolean" else kind for name, kind in types.items()}
+        columns = ", ".join(f"{literal(name)}: '{_type(kind)}'" for name, kind in raw.items())
         source = f"read_csv({literal(no_pattern(path))}, {how}, auto_detect = false, columns = {{{columns}}})"
-        frame = self._read(path, types, source, {name: quoted(name) for name in types})
+        frame = self._read(path, types, source, {name: quoted(name) for name in types}, ("time", "boolean"))
         if checked:
             return frame
         look = f"{how}, sample_size = -1, auto_type_candidates = ['BOOLEAN', 'BIGINT', 'DOUBLE', 'VARCHAR']"
@@ -107,6 +109,7 @@ class DuckDBEngine:
         )
 
         def check() -> None:
+            self._check_json(path, types, frame.to_native().alias)
             source = f"read_json({literal(no_pattern(path))}, {how}, sample_size = -1, map_inference_threshold = -1)"
             whole = dict(self._found(path, source))
             tops = {name.split(".")[0] for name in types}
@@ -138,7 +141,7 @@ class DuckDBEngine:
     def parse_times(self, frame: nw.LazyFrame, names: Sequence[str]) -> nw.LazyFrame:
         """See `Engine.parse_times`."""
         with self._reading("the table"):
-            return self._timed("the table", self.keep(frame).to_native().alias, names)
+            return self._turned("the table", self.keep(frame).to_native().alias, dict.fromkeys(names, "time"))
 
     def collect(self, frame: nw.LazyFrame) -> dict[str, np.ndarray]:
         """See `Engine.collect`."""
@@ -149,24 +152,41 @@ class DuckDBEngine:
         """See `Engine.scratch`."""
         return Path(self._scratch.name)
 
-    def _read(self, path: Path, types: Types, source: str, paths: Mapping[str, str]) -> nw.LazyFrame:
-        """The columns as a table; times are checked and turned from text."""
+    def _read(
+        self, path: Path, types: Types, source: str, paths: Mapping[str, str], texts: Sequence[Kind] = ("time",)
+    ) -> nw.LazyFrame:
+        """The columns as a table; those whose kinds come as text are checked and turned."""
         chosen = ", ".join(f"{paths[name]} AS {quoted(name)}" for name in types)
         with self._reading(path):
             frame = self._create(f"SELECT {chosen} FROM {source}")
-            return self._timed(path, frame.to_native().alias, [name for name, kind in types.items() if kind == "time"])
+            turned: Types = {name: kind for name, kind in types.items() if kind in texts}
+            return self._turned(path, frame.to_native().alias, turned)
 
-    def _timed(self, path: Path | str, table: str, times: Sequence[str]) -> nw.LazyFrame:
-        """A table with times instead of text; the one before is dropped."""
-        if not times:
+    def _turned(self, path: Path | str, table: str, kinds: Types) -> nw.LazyFrame:
+        """A table with times and truth values instead of text; the one before is dropped."""
+        if not kinds:
             return nw.from_native(self.connection.table(table))
-        strange = " OR ".join(f"NOT regexp_full_match({quoted(name)}, {literal(TIME.pattern)})" for name in times)
-        bad = self.connection.execute(f"SELECT count(*) FROM {quoted(table)} WHERE {strange}").fetchone()
-        if bad is not None and bad[0]:
+        tests = [f"NOT regexp_full_match({quoted(n)}, {literal(_FORMS[kind].pattern)})" for n, kind in kinds.items()]
+        bad = self._count(table, " OR ".join(tests))
+        if bad:
             self.connection.execute(f"DROP TABLE {quoted(table)}")
-            raise UnreadableError(f"{path}: {bad[0]} lines hold values in {list(times)} that are no times")
-        parts = ", ".join(f"{_time(quoted(name))} AS {quoted(name)}" for name in times)
+            raise UnreadableError(f"{path}: {bad} lines hold values in {list(kinds)} that are not of their kinds")
+        parts = ", ".join(
+            f"{_time(quoted(name)) if kind == 'time' else f'CAST({quoted(name)} AS BOOLEAN)'} AS {quoted(name)}"
+            for name, kind in kinds.items()
+        )
         return self._create(f"SELECT * REPLACE ({parts}) FROM {quoted(table)}", instead_of=table)
+
+    def _check_json(self, path: Path, types: Types, table: str) -> None:
+        """DuckDB reads a line of `null` as a row without values, and NaN as a number."""
+        tests = [" AND ".join(f"{quoted(name)} IS NULL" for name in types)]
+        tests += [f"NOT isfinite({quoted(name)})" for name, kind in types.items() if kind == "number"]
+        tests += [f"list_bool_or([NOT isfinite(x) FOR x IN {quoted(n)}])" for n, k in types.items() if k == "numbers"]
+        if self._count(table, " OR ".join(f"({test})" for test in tests)):
+            raise UnreadableError(f"{path}: some lines hold nothing, or numbers that JSON does not have")
+
+    def _count(self, table: str, test: str) -> int:
+        return int(self.connection.execute(f"SELECT count(*) FROM {quoted(table)} WHERE {test}").fetchone()[0])
 
     def _sure(self, frame: nw.LazyFrame, check: Callable[[], None]) -> nw.LazyFrame:
         """The frame, if what was read of the file stands in it: readers round and cast without a word."""

@@ -109,6 +109,10 @@ def read_files(
     if not filled:
         raise InputError(f"source {source!r} is empty: {', '.join(map(str, paths[:5]))} hold no bytes")
     found = schema or Schema({name: Field(kind) for name, kind in form.find(filled).items()})
+    if not found.fields:
+        raise InputError(
+            f"source {source!r} is empty: {', '.join(map(str, filled[:5]))} hold no records that can be read"
+        )
     found = check_columns(source, found, key, time)
     moment = now or utc_now()
     names = {path: (shown or {}).get(path, str(path)) for path in filled}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Literal, final
 
 from ...core import InputError
 from ...core.errors import require
@@ -27,8 +27,8 @@ _SHOWN = 1000
 class Json:
     """JSON files that hold an array of objects, nested ones flattened into dotted names.
 
-    Of a file that breaks off or is damaged in the middle, the records before the damage are read; the rest is one
-    record in the quarantine, and the share of bytes it has counts against `most`.
+    A file that breaks off or is damaged in the middle is refused, for nobody knows how much is missing; if its user
+    wants them, the records before the damage are read, and the rest is one record in the quarantine.
 
     Args:
         name: of the source.
@@ -39,6 +39,7 @@ class Json:
         schema: kinds and rules of the columns; kinds are found from samples unless given.
         lists: what becomes of columns of lists: `keep` (the default, for lists of plain values) or `count`.
         most: share of bad records above which reading stops.
+        damaged: `refuse`, or `keep` what stands before the damage.
     """
 
     name: str
@@ -49,11 +50,18 @@ class Json:
     schema: Schema | None = None
     lists: Lists = field(default_factory=dict)
     most: float = MOST
+    damaged: Literal["refuse", "keep"] = "refuse"
 
     def fingerprint(self) -> str:
         """See `Source.fingerprint`."""
         schema = None if self.schema is None else self.schema.to_json()
-        settings = {"format": "json", "records": self.records, "schema": schema, "lists": dict(self.lists)}
+        settings = {
+            "format": "json",
+            "records": self.records,
+            "damaged": self.damaged,
+            "schema": schema,
+            "lists": dict(self.lists),
+        }
         return digest({**settings, "key": self.key}, expand(self.name, self.files))
 
     def read(self, engine: Engine, *, now: datetime | None = None) -> Loaded:
@@ -119,10 +127,10 @@ class Json:
         offset = len(text[:place].encode("utf-8", "surrogateescape"))
         share = (len(content) - offset) / len(content)
         rule = f"is broken JSON ({why.partition(':')[0]}): the last {share:.1%} of the file from here on are lost"
-        if share > self.most:
+        if self.damaged == "refuse":
             raise InputError(
-                f"source {self.name!r}: {path} {rule}, {number} records stand before it; write the file again, or "
-                f"allow the loss with most= above {share:.3f}"
+                f"source {self.name!r}: {path} {rule}, with all that may have come after it; {number} records stand "
+                "before it: write the file again, or read those with damaged='keep'"
             )
         damaged.append(Rejected(self.name, str(path), number + 1, offset, text[place : place + _SHOWN], rule))
 

@@ -88,7 +88,8 @@ class LinesOfJson:
                     place = head if first and number == 0 else spots
                     for name, value in flatten(record, self.lists):
                         (place if value is not None else spots).setdefault(name, []).append(value)
-        return {name: self._kind(name, head.get(name, []), spots.get(name, [])) for name in {**head, **spots}}
+        seen = {name: len(head.get(name, [])) + len(spots.get(name, [])) for name in {**head, **spots}}
+        return {name: self._kind(name, head.get(name, []), spots.get(name, [])) for name in _clear(seen)}
 
     def _kind(self, name: str, head: list[Any], spots: list[Any]) -> Kind:
         there = [value for value in spots if value is not None and value != {}]
@@ -201,6 +202,17 @@ class _Sorter:
                 return misfit(name, value, kind), b""
             values[name] = to_time(value) if kind == "time" and value is not None else value
         return self.checker.wrong(values), self.dumps(record)
+
+
+def _clear(seen: Mapping[str, int]) -> list[str]:
+    """The names without those that are a plain value in some records and an object in others, whichever is rarer."""
+    found: list[str] = []
+    for name, count in seen.items():
+        above = [other for other in seen if name.startswith(f"{other}.")]
+        below = [other for other in seen if other.startswith(f"{name}.")]
+        if all(count > seen[other] for other in above) and all(count >= seen[other] for other in below):
+            found.append(name)
+    return found
 
 
 def _refuse_dots(path: Path, record: Mapping[str, Any]) -> None:

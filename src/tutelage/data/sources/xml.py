@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Literal, final
 
 import narwhals.stable.v2 as nw
 
@@ -22,7 +22,7 @@ from .files import hint_for
 from .protocol import Counts, Files, Loaded, check_columns, digest, expand
 from .typed import table_of
 from .values import Lists, parse, text_kind
-from .xml_records import Element, Shape, XmlRecords
+from .xml_records import BROKEN, Element, Shape, XmlRecords
 
 _HEAD = 5000
 _PIECE = 200_000
@@ -37,9 +37,9 @@ class Xml:
     `@` before its name (`@id`, `price.@currency`). An element that repeats is a list. Elements of another namespace
     than the record's have the prefix declared here (`g:price`), or the namespace itself in braces.
 
-    A document type is refused, and with it all entities that a file defines. Of a file that breaks off, the records
-    before the damage are read; the rest is one record in the quarantine, and its share of the bytes counts against
-    `most`.
+    A document type is refused, and with it all entities that a file defines. A file that breaks off or is damaged is
+    refused as well, for nobody knows how much is missing; if its user wants them, the records before the damage are
+    read, and the rest is one record in the quarantine. The white space around a text is not part of it.
 
     Args:
         name: of the source.
@@ -51,6 +51,7 @@ class Xml:
         schema: kinds and rules of the columns; kinds are found from the first records unless given.
         lists: what becomes of elements that repeat: `keep` (the default) or `count`.
         most: share of bad records above which reading stops.
+        damaged: `refuse`, or `keep` what stands before the damage.
     """
 
     name: str
@@ -62,11 +63,18 @@ class Xml:
     schema: Schema | None = None
     lists: Lists = field(default_factory=dict)
     most: float = MOST
+    damaged: Literal["refuse", "keep"] = "refuse"
 
     def fingerprint(self) -> str:
         """See `Source.fingerprint`."""
         schema = None if self.schema is None else self.schema.to_json()
-        settings = {"format": "xml", "record": self.record, "namespaces": dict(self.namespaces), "schema": schema}
+        settings = {
+            "format": "xml",
+            "record": self.record,
+            "damaged": self.damaged,
+            "namespaces": dict(self.namespaces),
+            "schema": schema,
+        }
         return digest({**settings, "lists": dict(self.lists), "key": self.key}, expand(self.name, self.files))
 
     def read(self, engine: Engine, *, now: datetime | None = None) -> Loaded:
@@ -87,7 +95,7 @@ class Xml:
         rejected, schema = reading.rejected, reading.schema
         read = reading.kept + len(rejected)
         hint = reading.checker.unit_hint() or hint_for(rejected)
-        check_share(self.name, read, [r for r in rejected if not r.rule.startswith("is broken")], self.most, hint)
+        check_share(self.name, read, [r for r in rejected if not r.rule.startswith(BROKEN)], self.most, hint)
         over = reading.passed_over.items()
         told = [f"{name!r} came in {n} records and is not in the schema: it is passed over" for name, n in over]
         if any(held.seen is not None for held in schema.fields.values()):
@@ -146,7 +154,7 @@ class _Reading:
         """All records of a file; without a schema the first ones wait until it is found."""
         counted = [name for name, rule in self.source.lists.items() if rule == "count"]
         shape = Shape(self.source.name, self.source.record, self.source.namespaces, counted)
-        records = XmlRecords(path, shape, self.source.most)
+        records = XmlRecords(path, shape, keep=self.source.damaged == "keep")
         for element in records.elements():
             if self._schema is None:
                 self._waiting.append((path, element))

@@ -15,6 +15,9 @@ from ..quarantine import Rejected, text_of
 _BLOCK = 1 << 20
 _SHOWN = 1000
 
+BROKEN = "is broken XML"
+"""How the rule begins that the rest of a damaged file breaks."""
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -59,14 +62,14 @@ class XmlRecords:
     Args:
         path: the file.
         shape: what a record is.
-        most: share of bytes that may be lost at the end of a damaged file.
+        keep: whether to give the records before the damage of a damaged file.
 
     Raises:
-        InputError: the file has a document type, or more of it is lost.
+        InputError: the file has a document type, or is damaged and not to be kept.
     """
 
-    def __init__(self, path: Path, shape: Shape, most: float) -> None:
-        self.path, self.shape, self.most = path, shape, most
+    def __init__(self, path: Path, shape: Shape, *, keep: bool) -> None:
+        self.path, self.shape, self.keep = path, shape, keep
         self.damage: Rejected | None = None
         self._spaces = {space: prefix for prefix, space in shape.namespaces.items()}
         self._found: deque[Element] = deque()
@@ -118,13 +121,13 @@ class XmlRecords:
         size = self.path.stat().st_size
         line, offset = self._begin if self._open else (error.lineno, self._expat.ErrorByteIndex)
         share = (size - offset) / size if size else 1.0
-        rule = (
-            f"is broken XML ({expat.ErrorString(error.code)}): the last {share:.1%} of the file from here on are lost"
-        )
-        if share > self.most or not size:
+        what = expat.ErrorString(error.code)
+        rule = f"{BROKEN} ({what}): the last {share:.1%} of the file from here on are lost"
+        if not self.keep or not size:
             raise InputError(
-                f"source {self.shape.source!r}: {self.path}, line {error.lineno}, {rule}; {self._count} records stand "
-                f"before it; write the file again, or allow the loss with most= above {share:.3f}"
+                f"source {self.shape.source!r}: {self.path}, line {error.lineno}, {rule}, with all that may have come "
+                f"after it; {self._count} records stand before it: write the file again, or read those with "
+                "damaged='keep'"
             )
         raw = text_of(self._content[max(offset - self._base, 0) :][:_SHOWN])
         self.damage = Rejected(self.shape.source, str(self.path), line, offset, raw, rule)
