@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
+import narwhals.stable.v2 as nw
 import numpy as np
 import pytest
 
+from tutelage.data.sketch import Moments
 from tutelage.data.steps import (
     STEPS,
     Affine,
@@ -131,3 +134,68 @@ def test_step(name: str) -> None:
 def test_every_step_is_tested() -> None:
     assert {type(step) for step, _ in CASES.values()} == set(STEPS)
     assert len({step.name for step in STEPS}) == len(STEPS)
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Divides by the mean of the training rows, with one thing wrong."""
+
+    name: ClassVar[str] = "broken"
+    version: ClassVar[int] = 1
+    takes: ClassVar[tuple[Any, ...]] = ("number",)
+    columns: tuple[str, ...]
+    wrong: str = ""
+
+    @property
+    def kind(self) -> Any:
+        return {"kind": "training-only", "unknown": "magic"}.get(self.wrong, "exact")
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return self.columns
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        return self.columns
+
+    @property
+    def learns_from(self) -> tuple[str, ...]:
+        return ()
+
+    def made(self, given: Any, state: Any) -> Any:
+        return {name: given[name] for name in self.columns}
+
+    def observe(self, given: Any, columns: Any, row: np.ndarray) -> Any:
+        return {"all": Moments.of(columns[0][: 10 if self.wrong == "parts" else None])}
+
+    def learn(self, given: Any, summaries: Any) -> Any:
+        return {"mean": summaries["all"].mean}
+
+    def formula(self, xp: Any, x: Any, state: Any) -> Any:
+        if self.wrong == "rows":
+            return x - x.sum(0)
+        if self.wrong == "torch" and xp is not np:
+            return x / state["mean"] * 1.001
+        return x / state["mean"]
+
+    def frame(self, frame: Any, given: Any, state: Any) -> Any:
+        off = 1.001 if self.wrong == "engine" else 1.0
+        means = zip(self.columns, state["mean"].tolist(), strict=True)
+        return frame.with_columns(*[nw.col(name) / mean * off for name, mean in means])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ("kind", "training-only, and only they"),
+        ("unknown", "unknown kind 'magic'"),
+        ("parts", "depends on how the training rows were cut"),
+        ("rows", "depends on other rows"),
+        ("torch", "of torch against NumPy"),
+        ("engine", "of polars against NumPy"),
+    ],
+)
+def test_broken_steps_are_noticed(wrong: str, why: str) -> None:
+    check_step(Broken(("a",)), columns())
+    with pytest.raises(AssertionError, match=why):
+        check_step(Broken(("a",), wrong), columns())

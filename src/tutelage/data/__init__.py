@@ -3,15 +3,22 @@
 from collections.abc import Mapping
 from typing import Any
 
+from .feed import Feed, Position
+from .fitted import FittedRecipe
 from .images import ImagePreparation, Images, is_image_folder, read_images
 from .prepare import TablePreparation, fit_table
+from .recipe import Recipe
 from .rows import Preparation, Rows, Sealed, rows_of
 from .tables import Table, read_columns, read_table
 
 __all__ = [
+    "Feed",
+    "FittedRecipe",
     "ImagePreparation",
     "Images",
+    "Position",
     "Preparation",
+    "Recipe",
     "Rows",
     "Sealed",
     "Table",
@@ -27,7 +34,13 @@ __all__ = [
 
 
 def preparation_from_json(value: Mapping[str, Any]) -> Preparation:
-    """The preparation written by `to_json`."""
+    """The preparation written by `to_json`.
+
+    Raises:
+        InputError: a recipe has steps that are not of the house: `FittedRecipe.from_json` takes their classes.
+    """
+    if value["kind"] == "recipe":
+        return FittedRecipe.from_json(value)
     if value["kind"] == "images":
         return ImagePreparation(int(value["size"]), str(value["output"]))
     return TablePreparation.from_json(value)

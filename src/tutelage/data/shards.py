@@ -110,6 +110,8 @@ class ShardWriter:
             self.manifest = Manifest.read(self.folder)
         except FileNotFoundError:
             self.manifest = Manifest(origin, {}, ())
+        for left in self.folder.glob("manifest.json.*.new"):
+            left.unlink(missing_ok=True)
         if self.manifest.origin != origin:
             raise StoreError(
                 f"{self.folder} holds rows made by {self.manifest.origin[:40]!r}, not by {origin[:40]!r}: "

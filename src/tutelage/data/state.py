@@ -105,9 +105,7 @@ def write(folder: Path, name: str, tree: Any) -> None:
     replace(file, data)
     head = {"arrays": file.name, "sha256": stamp, "state": packed}
     replace(folder / f"{name}.json", json.dumps(head, allow_nan=False).encode())
-    for old in folder.glob(f"{name}-*.safetensors"):
-        if old != file:
-            old.unlink(missing_ok=True)
+    _sweep(folder, name, file)
 
 
 def read(folder: Path, name: str) -> Any:
@@ -133,8 +131,14 @@ def read(folder: Path, name: str) -> Any:
 def remove(folder: Path, name: str) -> None:
     """Removes what `write` wrote, if it is there."""
     (folder / f"{name}.json").unlink(missing_ok=True)
-    for file in folder.glob(f"{name}-*.safetensors"):
-        file.unlink(missing_ok=True)
+    _sweep(folder, name, None)
+
+
+def _sweep(folder: Path, name: str, kept: Path | None) -> None:
+    """Removes the arrays of earlier states, and what a killed write left half done."""
+    for old in (*folder.glob(f"{name}-*.safetensors"), *folder.glob(f"{name}*.new")):
+        if old != kept:
+            old.unlink(missing_ok=True)
 
 
 def replace(path: Path, data: bytes) -> None:
