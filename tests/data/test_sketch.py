@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tutelage.core import InputError
-from tutelage.data import sketch
+from tutelage.data import quantiles, sketch
 from tutelage.data.sketch import CoMoments, Counts, Extremes, Moments, Pool, Quantiles, Sums, merged
 from tutelage.data.state import pack, unpack
 
@@ -123,12 +123,12 @@ def test_many_quantiles_keep_their_bound(pieces: int, seed: int, shape: str) -> 
         "heavy": np.exp(5 * chance.normal(size=size)),
     }
     values, shares = made[shape], np.linspace(0, 1, 21)
-    old = sketch.EXACT, sketch.BUFFER
+    old = quantiles.EXACT, quantiles.BUFFER
     try:
-        sketch.EXACT, sketch.BUFFER = 400, 64
+        quantiles.EXACT, quantiles.BUFFER = 400, 64
         found = merged(Quantiles.of(piece) for piece in np.array_split(values, pieces))
     finally:
-        sketch.EXACT, sketch.BUFFER = old
+        quantiles.EXACT, quantiles.BUFFER = old
     assert found.count == size
     assert sum(len(part) << h for h, part in enumerate(found.levels)) == size
     assert 0 < found.error < size / 10

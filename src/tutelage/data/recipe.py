@@ -136,7 +136,8 @@ class Recipe:
 
 def step_json(step: Step) -> dict[str, Any]:
     """A step with its settings."""
-    settings = {part.name: _plain(getattr(step, part.name)) for part in fields(step)}  # pyright: ignore[reportArgumentType]
+    own: Any = step
+    settings = {part.name: _plain(getattr(step, part.name)) for part in fields(own)}
     return {"step": step.name, "version": step.version, **settings}
 
 
