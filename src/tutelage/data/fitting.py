@@ -22,6 +22,8 @@ from .sketch import merged, summary_from_state, summary_state
 from .steps.step import NOTHING, Apart, Drops, Given, Learns, OutOfFold, Role, State, Summaries, Together
 from .wiring import Call, Take, Wiring, taker
 
+NONE = np.zeros(0)
+"""Stands in a slot that nobody looks at."""
 Pass = Mapping[int, Summaries]
 """What one pass saw: summaries by the place of the step."""
 
@@ -106,22 +108,41 @@ class Fitting:
         return self._walk(columns, row, kept)[1]
 
     def _walk(self, columns: Columns, row: np.ndarray, kept: dict[int, np.ndarray] | None) -> tuple[Pass, np.ndarray]:
+        actions, raw = self._needed()
         wiring = Wiring(self.inputs)
         roles: list[Role] = [self.inputs[name] for name in wiring.others]
-        slots, found = raw_slots(columns, wiring.numbers, wiring.others, roles), dict[int, Summaries]()
-        for action in self._actions():
+        slots, found = raw_slots(columns, wiring.numbers, wiring.others, roles, raw), dict[int, Summaries]()
+        for action in actions:
             step, state = self.recipe.steps[action.step], self.states[action.step]
+            if action.idle:
+                slots += [NONE] * (1 if isinstance(step, Together) else len(step.writes))
+                continue
             fetched = [take(slots) for take in action.takes]
             if action.learns and isinstance(step, Learns):
                 found[action.step] = step.observe(action.given, fetched, row)
             elif isinstance(step, Drops):
                 stay = _stay(action.step, step, action.given, fetched, kept)
-                slots, row = [slot[stay] for slot in slots], row[stay]
+                slots, row = [slot if slot is NONE else slot[stay] for slot in slots], row[stay]
             else:
                 assert isinstance(step, Together | Apart)
                 assert state is not None
                 work(action.call, step, action.given, state)(slots, row)
         return found, row
+
+    def _needed(self) -> tuple[list[_Action], set[str]]:
+        """What this pass has to do, and the raw columns it looks at."""
+        found, needed = list[_Action](), set[str]()
+        for action in reversed(self._actions()):
+            step = self.recipe.steps[action.step]
+            if not action.learns and not isinstance(step, Drops):
+                if not needed & set(step.writes):
+                    found.append(replace(action, idle=True))
+                    continue
+                needed -= set(step.writes)
+            more = step.learns_from if action.learns and isinstance(step, Learns) else ()
+            needed |= {*step.reads, *more}
+            found.append(action)
+        return list(reversed(found)), needed
 
     def _actions(self) -> list[_Action]:
         """What this pass does, in order; steps that wait for others are passed over."""
@@ -152,6 +173,7 @@ class _Action:
     given: Given
     call: Call
     takes: list[Take]
+    idle: bool = False
 
 
 @final

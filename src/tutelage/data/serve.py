@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, final
 
 import numpy as np
@@ -11,7 +11,7 @@ from ..core import Columns, InputError
 from ..core.names import class_name
 from .prepare import as_numbers
 from .steps.step import Apart, Given, OutOfFold, Role, State, Step, Together
-from .wiring import Call, Wired, Wiring, taker
+from .wiring import Call, Piece, Take, Wired, Wiring, taker
 
 Row = np.ndarray | None
 Work = Callable[[list[np.ndarray], Row], None]
@@ -81,19 +81,34 @@ class Plan:
     def _run(self, slots: list[np.ndarray], row: Row) -> dict[str, np.ndarray]:
         for each in self.works:
             each(slots, row)
-        return {name: take(slots).astype(dtype, copy=False) for name, take, dtype in self.outputs}
+        return {name: take(slots).astype(dtype, order="C", copy=False) for name, take, dtype in self.outputs}
 
 
 def raw_slots(
-    columns: Columns, numbers: Sequence[str], others: Sequence[str], roles: Sequence[Role]
+    columns: Columns,
+    numbers: Sequence[str],
+    others: Sequence[str],
+    roles: Sequence[Role],
+    only: Collection[str] | None = None,
 ) -> list[np.ndarray]:
-    """The input slots of raw columns: one matrix of numbers, then the others."""
+    """The input slots of raw columns: one matrix of numbers, then the others.
+
+    Args:
+        columns: raw columns.
+        numbers: those that are numbers.
+        others: those that are not.
+        roles: what these hold.
+        only: columns that are looked at; the others are left as they are, or empty.
+    """
     size = len(next(iter(columns.values())))
-    block = np.empty((size, len(numbers)))
+    block = np.empty((size, len(numbers)), order="F")
     for place, name in enumerate(numbers):
-        block[:, place] = as_numbers(name, columns[name])
-    block[~np.isfinite(block)] = np.nan
-    return [block, *(as_role(name, columns[name], role) for name, role in zip(others, roles, strict=True))]
+        if only is None or name in only:
+            block[:, place] = as_numbers(name, columns[name])
+            block[~np.isfinite(block[:, place]), place] = np.nan
+    pairs = zip(others, roles, strict=True)
+    read = (as_role(n, columns[n], role) if only is None or n in only else columns[n] for n, role in pairs)
+    return [block, *read]
 
 
 def role_of(name: str, column: np.ndarray) -> Role:
@@ -125,8 +140,11 @@ def as_role(name: str, column: np.ndarray, role: Role) -> np.ndarray:
         InputError: a value does not fit; names the column.
     """
     if role == "text":
+        values = column.tolist()
+        if column.dtype == object and "" not in values and {str, type(None)}.issuperset(map(type, values)):
+            return column
         found = np.empty(len(column), dtype=object)
-        found[:] = [v if type(v) is str and v else class_name(v) for v in column.tolist()]
+        found[:] = [v if type(v) is str and v else class_name(v) for v in values]
         return found
     if role == "time":
         return _times(name, column)
@@ -165,6 +183,25 @@ def _output(wiring: Wiring, wanted: tuple[str, ...] | str) -> tuple[Any, Any]:
             raise InputError(f"output {wanted!r} holds {role}: a student reads numbers; code it by a step")
         return taker(np, wiring.take([wanted]), flat=True), np.int64 if role == "code" else np.float32
     pieces = wiring.take(wanted)
-    single = len(pieces) == 1 and not pieces[0].width
+    if all(piece.width for piece in pieces):
+        return _filled(pieces), np.float32
+    single = len(pieces) == 1
     take = taker(np, pieces)
     return (lambda slots: take(slots)[:, None]) if single else take, np.float32
+
+
+def _filled(pieces: tuple[Piece, ...]) -> Take:
+    """What writes pieces side by side into one float32 matrix."""
+    width, places, start = sum(piece.stop - piece.start for piece in pieces), list[tuple[Take, int, int]](), 0
+    for piece in pieces:
+        stop = start + piece.stop - piece.start
+        places.append((taker(np, (piece,)), start, stop))
+        start = stop
+
+    def take(slots: list[np.ndarray]) -> np.ndarray:
+        found = np.empty((len(slots[0]), width), dtype=np.float32)
+        for each, first, last in places:
+            found[:, first:last] = each(slots)
+        return found
+
+    return take

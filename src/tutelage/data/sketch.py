@@ -15,6 +15,7 @@ fit runs over one array, over chunks, over the partitions of a cluster, or goes 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import reduce
@@ -24,6 +25,9 @@ import numpy as np
 
 from ..core import InputError
 from .quantiles import Quantiles
+
+SLICE = 1 << 14
+"""Rows that are summed up at once: few enough to stay in the cache."""
 
 
 @final
@@ -38,6 +42,8 @@ class Moments:
     @staticmethod
     def of(values: np.ndarray) -> Moments:
         """From float64 [N, K]."""
+        if len(values) > SLICE:
+            return merged(Moments.of(values[n : n + SLICE]) for n in range(0, len(values), SLICE))
         there = ~np.isnan(values)
         count = there.sum(0).astype(np.float64)
         filled = np.where(there, values, 0.0)
@@ -135,11 +141,10 @@ class Counts:
     @staticmethod
     def of(values: Iterable[Key | None], most: int = 1 << 20) -> Counts:
         """From values; None is left out."""
-        found: dict[Key, int] = {}
-        for value in values:
-            if value is not None:
-                found[value] = found.get(value, 0) + 1
-        return Counts(found, sum(found.values()), 0, most)._cut()
+        found = Counter(values)
+        del found[None]
+        known = {value: count for value, count in found.items() if value is not None}
+        return Counts(known, sum(known.values()), 0, most)._cut()
 
     def merge(self, other: Counts) -> Counts:
         """The summary of both sets of rows."""

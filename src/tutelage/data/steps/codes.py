@@ -95,13 +95,11 @@ class Codes:
     def arrays(self, given: Given, state: State) -> Callable[..., tuple[np.ndarray, ...]]:
         """In NumPy."""
         first = 1 + self.unseen
-        tables = [{value: first + n for n, value in enumerate(state[name])} for name in self.columns]
-        for table in tables:
-            table[None] = 0
-        unseen = self.unseen
+        lists = (state[name] for name in self.columns)
+        tables = [_Table({v: first + n for n, v in enumerate(values)} | {None: 0}, self.unseen) for values in lists]
 
         def run(*columns: np.ndarray) -> tuple[np.ndarray, ...]:
-            return tuple(_coded(column, table, unseen) for column, table in zip(columns, tables, strict=True))
+            return tuple(table.codes(column) for column, table in zip(columns, tables, strict=True))
 
         return run
 
@@ -131,18 +129,26 @@ def different(frame: nw.LazyFrame, name: str) -> list[Any]:
 
 
 def _values(column: np.ndarray) -> list[Any]:
-    """Values of a column with None where one is missing; -0.0 is 0.0."""
-    if column.dtype.kind == "f":
-        return [None if value != value else value + 0.0 for value in column.tolist()]
+    """Values of a column with None where one is missing."""
+    if column.dtype.kind == "f" and np.isnan(column).any():
+        return [None if value != value else value for value in column.tolist()]
     return column.tolist()
 
 
-def _coded(column: np.ndarray, table: dict[Any, int], unseen: int) -> np.ndarray:
-    values = _values(column)
-    if unseen == 1:
-        return np.array([table.get(value, 1) for value in values], dtype=np.int64)
-    codes = [table[value] if value in table else 1 + bucket_of(value, unseen) for value in values]
-    return np.array(codes, dtype=np.int64)
+@final
+class _Table(dict[Any, int]):
+    """Values to codes; a value that is not there gets a code of unseen values."""
+
+    def __init__(self, codes: dict[Any, int], unseen: int) -> None:
+        super().__init__(codes)
+        self.unseen = unseen
+
+    def __missing__(self, value: Any) -> int:
+        return 1 if self.unseen == 1 else 1 + bucket_of(value, self.unseen)
+
+    def codes(self, column: np.ndarray) -> np.ndarray:
+        """The codes of a column, int64 [N]."""
+        return np.fromiter(map(self.__getitem__, _values(column)), dtype=np.int64, count=len(column))
 
 
 @final

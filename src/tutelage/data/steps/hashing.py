@@ -79,20 +79,10 @@ class Hashed:
 
     def arrays(self, given: Given, state: State) -> Callable[..., tuple[np.ndarray, ...]]:
         """In NumPy; each different value of a call is hashed once."""
-        buckets, seed = self.buckets, self.seed
-
-        def coded(column: np.ndarray) -> np.ndarray:
-            seen: dict[Any, int] = {None: 0}
-            codes: list[int] = []
-            for value in column.tolist():
-                code = seen.get(value)
-                if code is None:
-                    code = 0 if value != value else 1 + bucket_of(value, buckets, seed)
-                    seen[value] = code
-                codes.append(code)
-            return np.array(codes, dtype=np.int64)
-
-        return lambda *columns: tuple(coded(column) for column in columns)
+        return lambda *columns: tuple(
+            np.fromiter(map(_Hashes(self).__getitem__, column.tolist()), dtype=np.int64, count=len(column))
+            for column in columns
+        )
 
     def module(self, given: Given, state: State) -> None:
         """There is none: an exported net begins at the codes."""
@@ -106,3 +96,17 @@ class Hashed:
             frame = look_up(frame, name, values, codes, name)
             frame = frame.with_columns(nw.col(name).fill_null(0))
         return frame
+
+
+@final
+class _Hashes(dict[Any, int]):
+    """Codes of the values of one call, each hashed once."""
+
+    def __init__(self, step: Hashed) -> None:
+        super().__init__({None: 0})
+        self.step = step
+
+    def __missing__(self, value: Any) -> int:
+        code = 0 if value != value else 1 + bucket_of(value, self.step.buckets, self.step.seed)
+        self[value] = code
+        return code
