@@ -56,7 +56,7 @@ class PolarsEngine:
                 separator=separator,
                 null_values=list(nulls),
             )
-        if not checked and len(types) > 1 and frame[:, -1].null_count():
+        if not checked and frame[:, -1].null_count():
             _even_lines(path, separator, len(types))
         return nw.from_native(frame.with_columns(_times(path, frame, types)).lazy())
 
@@ -177,7 +177,18 @@ def _times(path: Path | str, frame: Any, types: Types) -> list[Any]:
 
 
 def _time(path: Path | str, text: Any) -> Any:
-    """A column of text as times: all written alike in one pass, else a pass for each way of writing."""
+    """A column of text as times."""
+    found = times_of(text)
+    if found.null_count() != text.null_count():
+        raise UnreadableError(f"{path}: column {text.name!r} holds values that are no times")
+    return found
+
+
+def times_of(text: Any) -> Any:
+    """A Polars series of text as times of UTC, missing where a text is none.
+
+    All written alike take one pass, mixed ones a pass for each way of writing.
+    """
     polars = _polars()
     if bool((text.str.len_bytes() == 19).all()):
         for form in ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"):
@@ -192,9 +203,8 @@ def _time(path: Path | str, text: Any) -> Any:
         other = plain.str.to_datetime(form, time_unit="us", strict=False)
         other = other.dt.replace_time_zone(None) if form.endswith("%z") else other
         found = polars.select(polars.coalesce(found, other)).to_series()
-    if found.null_count() != text.null_count() or not text.str.contains(f"^(?:{TIME.pattern})$").all():
-        raise UnreadableError(f"{path}: column {text.name!r} holds values that are no times")
-    return found.alias(text.name)
+    form = text.str.contains(f"^(?:{TIME.pattern})$")
+    return found.set(~form.fill_null(True), None).alias(text.name)
 
 
 def _check_texts(path: Path, frame: Any, types: Types) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-from collections import deque
-from collections.abc import Iterator, Sequence
+import io
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import islice
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, final
+from typing import Any, final
 
 import narwhals.stable.v2 as nw
 
@@ -19,16 +19,16 @@ from ..contract import Schema
 from ..engines import Engine, Kind, Types
 from ..lines import check_header
 from ..quarantine import MOST, text_of
-from .files import NO_UTF8, Sorting, read_files, recode
+from .csv_records import Block, blocks, columns_of, split
+from .files import Sorting, read_files, recode
 from .jsonl import HEAD, sample
 from .protocol import Files, Loaded, digest, expand
-from .values import parse, text_kind
+from .values import text_kind
 
 NULLS = ("", "NA", "NaN", "nan", "null", "?")
 """What stands for a missing value."""
 
-_MOST_LINES = 100
-_MARK = b"\xef\xbb\xbf"
+_BLOCK = 100_000
 
 
 @final
@@ -77,14 +77,6 @@ class Csv:
         return replace(loaded, remarks=(*loaded.remarks, *remarks))
 
 
-class _Record(NamedTuple):
-    line: int
-    offset: int
-    raw: bytes
-    fields: list[str]
-    rule: str | None
-
-
 @final
 @dataclass(frozen=True)
 class LinesOfCsv:
@@ -117,9 +109,10 @@ class LinesOfCsv:
             columns = self.header(path)
             self._compare(path, columns, names)
             with open(path, "rb") as file:
-                first = [record.fields for record in islice(self._records(file, len(columns)), HEAD) if not record.rule]
-            more = [self._split(_text(line) or "") for line, _ in sample(path, 0)] if len(first) == HEAD else []
-            for place, found in ((head if number == 0 else spots, first), (spots, more)):
+                first = next(blocks(file, self.separator, len(columns), HEAD), Block())
+            lines = sample(path, 0) if len(first) == HEAD else ()
+            more = [split(line.decode("utf-8", "replace").rstrip("\r\n"), self.separator) for line, _ in lines]
+            for place, found in ((head if number == 0 else spots, first.fields), (spots, more)):
                 for fields in found:
                     if fields is None or len(fields) != len(columns):
                         continue
@@ -141,23 +134,24 @@ class LinesOfCsv:
         types = checker.schema.types
         names = self.header(path)
         places = {name: names.index(name) for name in types}
-        with open(path, "rb") as file, open(clean, "w", encoding="utf-8", newline="") as out:
-            writer = csv.writer(out, delimiter=self.separator, lineterminator="\n")
-            writer.writerow(types)
-            for record in self._records(file, len(names)):
-                rule, values, texts = record.rule, {}, []
-                for name, kind in types.items():
-                    if rule is not None:
-                        break
-                    text = record.fields[places[name]]
-                    values[name], written, rule = _value(name, None if text in self.nulls else text, kind)
-                    texts.append(written)
-                rule = rule or checker.wrong(values)
-                sorting.read += 1
-                if rule is None:
-                    writer.writerow(texts)
-                    continue
-                sorting.reject(record.line, record.offset, text_of(record.raw), rule)
+        gap = next(filter(None, self.nulls), "") if len(types) == 1 else ""  # an empty line is no record
+        with open(path, "rb") as file, open(clean, "wb") as out:
+            out.write(_line(types, self.separator))
+            for block in blocks(file, self.separator, len(names), _BLOCK):
+                sorting.read += len(block)
+                texts, values, rules = columns_of(block.fields, places, types, self.nulls)
+                if not checker.plain:
+                    for row, record in enumerate(values.iter_rows(named=True)):
+                        rules[row] = rules[row] or checker.wrong(record)
+                bad = [
+                    (line, offset, raw, rule)
+                    for line, offset, raw, rule in zip(block.lines, block.offsets, block.raws, rules, strict=True)
+                    if rule is not None
+                ]
+                for line, offset, raw, rule in sorted(bad + block.bad, key=itemgetter(0)):
+                    sorting.reject(line, offset, text_of(raw), rule)
+                good = texts.filter([rule is None for rule in rules]) if bad else texts
+                good.write_csv(out, include_header=False, separator=self.separator, null_value=gap)
                 if sorting.hopeless:
                     return
 
@@ -166,80 +160,11 @@ class LinesOfCsv:
         if lost:
             raise InputError(f"source {self.source!r}: {path} lacks the columns {lost}; it has {columns}")
 
-    def _split(self, text: str) -> list[str] | None:
-        """The fields of a record; None where its quotes are wrong."""
-        if '"' not in text:
-            return text.split(self.separator)
-        try:
-            return next(csv.reader([text], delimiter=self.separator, strict=True), [])
-        except csv.Error:
-            return None
 
-    def _records(self, file: BinaryIO, width: int) -> Iterator[_Record]:
-        """The records after the header; one that has a quote too many costs its own line only."""
-        offset, number = 0, 0
-        waiting: deque[bytes] = deque()
-        header = True
-        while raw := waiting.popleft() if waiting else file.readline():
-            first, lines = raw, 1
-            start = len(_MARK) if number == 0 and raw.startswith(_MARK) else 0
-            if raw.count(b'"') % 2:
-                more = _until_even(raw, waiting, file)
-                fields = self._split(_text(raw[start:] + b"".join(more)) or "")
-                if more and fields is not None and len(fields) == width:
-                    first, lines = raw + b"".join(more), 1 + len(more)
-                else:
-                    waiting.extendleft(reversed(more))
-            if header:
-                header = False
-            elif first.strip():
-                yield self._record(number + 1, offset, first, width)
-            number += lines
-            offset += len(first)
-
-    def _record(self, line: int, offset: int, raw: bytes, width: int) -> _Record:
-        text, plain = _text(raw), raw.rstrip(b"\r\n")
-        if text is None:
-            return _Record(line, offset, plain, [], NO_UTF8)
-        fields = self._split(text)
-        if fields is None:
-            return _Record(line, offset, plain, [], "has a quote that is not closed or stands inside a field")
-        if len(fields) != width:
-            return _Record(line, offset, plain, [], f"has {len(fields)} fields, the header has {width}")
-        return _Record(line, offset, plain, fields, None)
-
-
-def _until_even(raw: bytes, waiting: deque[bytes], file: BinaryIO) -> list[bytes]:
-    """The lines after one until their quotes are even; none where they do not become so soon."""
-    quotes = raw.count(b'"')
-    more: list[bytes] = []
-    while quotes % 2 and len(more) < _MOST_LINES:
-        line = waiting.popleft() if waiting else file.readline()
-        if not line:
-            break
-        more.append(line)
-        quotes += line.count(b'"')
-    return more
-
-
-def _text(raw: bytes) -> str | None:
-    try:
-        return raw.decode("utf-8").rstrip("\r\n")
-    except UnicodeDecodeError:
-        return None
-
-
-def _value(name: str, text: str | None, kind: Kind) -> tuple[Any, str, str | None]:
-    """A field as a value, as it is written anew, and what is wrong with it."""
-    if text is None:
-        return None, "", None
-    try:
-        value = parse(text, kind)
-    except ValueError:
-        return None, "", f"column {name!r} is of kind {kind} and holds text that is none"
-    if kind == "integer":
-        return value, str(value), None
-    return value, text if kind in ("text", "time") else text.strip().lower(), None
+def _line(names: Iterable[str], separator: str) -> bytes:
+    out = io.StringIO()
+    csv.writer(out, delimiter=separator, lineterminator="\n").writerow(names)
+    return out.getvalue().encode()
 
 
 def _kind(head: list[str], spots: list[str], most: float) -> Kind:
