@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -9,6 +10,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pytest
 
+from three import spark_session
 from tutelage.data.sketch import Moments
 from tutelage.data.steps import (
     STEPS,
@@ -36,6 +38,7 @@ from tutelage.data.steps import (
     TfIdf,
 )
 from tutelage.testing import check_step
+from tutelage.testing.step import engines
 
 N = 60
 WORDS = ("Red", "shoe", "of", "a", "Größe", "42", "x-ray", "don't", "the", "snow_man")
@@ -129,6 +132,23 @@ CASES: dict[str, tuple[Step, tuple[Step, ...]]] = {
 def test_step(name: str) -> None:
     step, before = CASES[name]
     check_step(step, columns(), before=before)
+
+
+@pytest.fixture(scope="module")
+def spark() -> Iterator[Any]:
+    with spark_session() as session:
+        yield session
+
+
+@pytest.mark.slow
+@pytest.mark.system("default-jre-headless", "java")
+@pytest.mark.parametrize("name", CASES)
+def test_step_on_spark(name: str, spark: Any) -> None:
+    from tutelage.data.engines import SparkEngine
+
+    engine, polars = SparkEngine(spark), engines()["polars"]
+    step, before = CASES[name]
+    check_step(step, columns(), before=before, on={"spark": lambda table: engine.table(polars(table).collect())})
 
 
 def test_every_step_is_tested() -> None:

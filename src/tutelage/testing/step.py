@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..core import InputError
+from ..core import InputError, require
 from ..data.fitted import FittedRecipe
 from ..data.fitting import Fitting, merge_passes
 from ..data.recipe import Recipe
@@ -23,7 +23,14 @@ Columns = Mapping[str, np.ndarray]
 KEY = "/row"
 
 
-def check_step(step: Step, columns: Columns, *, tolerance: float = 1e-6, before: tuple[Step, ...] = ()) -> None:
+def check_step(
+    step: Step,
+    columns: Columns,
+    *,
+    tolerance: float = 1e-6,
+    before: tuple[Step, ...] = (),
+    on: Mapping[str, Callable[[Columns], Any]] | None = None,
+) -> None:
     """Raises AssertionError when a step breaks the contract of `tutelage.data.steps.Step`.
 
     Args:
@@ -31,6 +38,7 @@ def check_step(step: Step, columns: Columns, *, tolerance: float = 1e-6, before:
         columns: raw columns of at least eight rows: what it reads, what it learns from, and gaps.
         tolerance: relative, between back ends.
         before: steps that make what it reads.
+        on: makers of frames of the engines to check; `engines()` unless given.
     """
     size = len(next(iter(columns.values())))
     assert size >= 8, f"at least eight rows are needed to check a step, got {size}"
@@ -54,7 +62,7 @@ def check_step(step: Step, columns: Columns, *, tolerance: float = 1e-6, before:
     if step.kind in ("exact", "bounded"):
         _check_partition(recipe, columns, train)
     _check_module(fitted, columns, whole, tolerance)
-    _check_frames(step, fitted, columns, whole, tolerance)
+    _check_frames(engines() if on is None else on, fitted, columns, whole, tolerance)
     if isinstance(step, OutOfFold):
         _check_folds(recipe, columns, train, whole)
 
@@ -146,8 +154,14 @@ def _check_module(fitted: FittedRecipe, columns: Columns, whole: Columns, tolera
         _close(tensor.numpy(), whole[name], tolerance, f"output {name!r} of torch against NumPy")
 
 
-def _check_frames(step: Step, fitted: FittedRecipe, columns: Columns, whole: Columns, tolerance: float) -> None:
-    for engine, make in engines().items():
+def _check_frames(
+    on: Mapping[str, Callable[[Columns], Any]],
+    fitted: FittedRecipe,
+    columns: Columns,
+    whole: Columns,
+    tolerance: float,
+) -> None:
+    for engine, make in on.items():
         rows = {name: columns[name] for name in fitted.reads}
         if any(column.ndim > 1 or fitted.inputs[name] == "array" for name, column in rows.items()):
             return
@@ -188,17 +202,14 @@ def _check_drops(step: Drops, columns: Columns) -> None:
 
 def engines() -> dict[str, Callable[[Columns], Any]]:
     """Makers of frames for the engines that are installed here: Polars and DuckDB."""
-    import polars
+    polars = require("polars", extra="data", why="check steps on frames")
 
     def on_polars(columns: Columns) -> Any:
         return polars.DataFrame({name: _series(polars, name, column) for name, column in columns.items()}).lazy()
 
     def on_duckdb(columns: Columns) -> Any:
-        import duckdb
-
-        connection = duckdb.connect()
-        table = on_polars(columns).collect().to_arrow()
-        return connection.from_arrow(table)
+        connection = require("duckdb", extra="duckdb", why="check steps on DuckDB").connect()
+        return connection.from_arrow(on_polars(columns).collect().to_arrow())
 
     return {"polars": on_polars} | ({"duckdb": on_duckdb} if importlib.util.find_spec("duckdb") else {})
 

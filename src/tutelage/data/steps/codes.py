@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core import InputError
+from ...core.names import class_name
 from ..sketch import Counts
 from .hashing import bucket_of
 from .lookup import look_up
@@ -75,7 +76,9 @@ class Codes:
         unseen = ("unseen",) if self.unseen == 1 else tuple(f"unseen{n}" for n in range(self.unseen))
         first = 1 + self.unseen
         return {
-            name: Column("code", (name,), first + len(values), first, ("missing", *unseen, *map(str, values)))
+            name: Column(
+                "code", (name,), first + len(values), first, ("missing", *unseen, *map(str, map(class_name, values)))
+            )
             for name, values in ((name, state.get(name, ())) for name in self.columns)
         }
 
@@ -222,7 +225,8 @@ class OneHot:
 
 
 def _label(column: Column, code: int) -> str:
-    return column.labels[code] if column.labels else str(code)
+    """The name of a code within the name of a column, where Spark takes no dot."""
+    return column.labels[code].replace(".", "·") if column.labels else str(code)
 
 
 @final

@@ -149,13 +149,14 @@ def _new_year(year: Any) -> Any:
 
 def _expression(column: nw.Expr, part: Part) -> nw.Expr:
     time = column.dt
-    if part == "epoch":
-        before = time.year().cast(nw.Int64) - 1
-        days = 365 * before + before // 4 - before // 100 + before // 400 - 719_163 + time.ordinal_day().cast(nw.Int64)
-        seconds = (days * 24 + time.hour()) * 3600 + time.minute().cast(nw.Int64) * 60 + time.second()
-        return (seconds * 1_000_000 + time.microsecond()).cast(nw.Float64) / 1_000_000
-    named = {"day of year": "ordinal_day"}
-    return getattr(time, named.get(part, part))()
+    if part not in ("epoch", "weekday"):
+        return getattr(time, {"day of year": "ordinal_day"}.get(part, part))()
+    before = time.year().cast(nw.Int64) - 1
+    days = 365 * before + before // 4 - before // 100 + before // 400 + time.ordinal_day().cast(nw.Int64) - 1
+    if part == "weekday":  # the first day of the year 1 is a Monday; engines number weekdays differently
+        return days % 7 + 1
+    seconds = ((days - 719_162) * 24 + time.hour()) * 3600 + time.minute().cast(nw.Int64) * 60 + time.second()
+    return (seconds * 1_000_000 + time.microsecond()).cast(nw.Float64) / 1_000_000
 
 
 @final

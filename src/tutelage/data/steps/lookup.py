@@ -40,7 +40,7 @@ def _beside(frame: nw.LazyFrame, columns: dict[str, list[Any]]) -> nw.LazyFrame:
     """A small table on the engine, and the connection, of a frame."""
     native = nw.to_native(frame)
     if frame.implementation.is_duckdb():
-        small = require("pyarrow", extra="spark", why="hand a table to DuckDB").table(columns)
+        small = require("pyarrow", extra="duckdb", why="hand a table to DuckDB").table(columns)
         relation = native.query("frame_", "select * from small")
         assert small is not None
         return nw.from_native(relation).lazy()
