@@ -116,6 +116,7 @@ def _epoch(
     sums: dict[str, Tensor] = {}
     trust, acted, seen = [], [], []
     module.train()
+    learning = list(module.parameters())
     for batch in rows.batches(rows.train, training.batch_size, seed=training.seed, epoch=state.epoch):
         at = Step(state.step, state.epoch, state.step / (per_epoch * training.epochs))
         _set_rate(optimizer, training, state, at)
@@ -123,7 +124,7 @@ def _epoch(
             loss = distillation.loss(forward, batch.to(device), at)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(module.parameters(), training.clip or math.inf)
+        norm = torch.nn.utils.clip_grad_norm_(learning, training.clip or math.inf)
         if not bool(torch.isfinite(norm)):
             raise InputError(_not_finite(loss, state))
         optimizer.step()
