@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,8 +17,9 @@ from .frames import Frame, apply_frame, collect_frame
 from .module import RecipeModule, Tensors, find_tensors
 from .recipe import FORMAT, Recipe, check_format
 from .serve import Plan, work
+from .steps.profile import Profile
 from .steps.step import Column, Role, State
-from .wiring import Wired, wire
+from .wiring import Wired, taker, wire
 
 
 @final
@@ -106,6 +107,22 @@ class FittedRecipe:
         self.check(columns)
         return self.tensors.feeds(self.plan.slots(columns))
 
+    def drift(self, columns: Columns) -> dict[str, float]:
+        """How far columns are from the training rows, where the recipe has a `Profile`; 0.25 and more is a large shift.
+
+        Raises:
+            InputError: a column is missing, or holds something else than in training.
+        """
+        return {
+            name: far for step, state, seen in self._profiles(columns) for name, far in step.drift(state, seen).items()
+        }
+
+    def unseen(self, columns: Columns) -> dict[str, int]:
+        """Rows per column of text whose value no training row had, where the recipe has a `Profile`."""
+        return {
+            name: n for step, state, seen in self._profiles(columns) for name, n in step.unseen(state, seen).items()
+        }
+
     def check(self, columns: Columns) -> None:
         """Refuses columns that lack one.
 
@@ -155,6 +172,14 @@ class FittedRecipe:
     def tensors(self) -> Tensors:
         """Where the torch back end begins."""
         return find_tensors(self.wired, self.recipe.steps, self.states, self.recipe.wanted)
+
+    def _profiles(self, columns: Columns) -> Iterator[tuple[Profile, State, dict[str, np.ndarray]]]:
+        self.check(columns)
+        slots = self.plan.slots(columns)
+        for number, step in enumerate(self.recipe.steps):
+            if isinstance(step, Profile):
+                where = self.wired.before[number].where
+                yield step, self.states[number], {n: taker(np, where[n], flat=True)(slots) for n in step.columns}
 
     def _tree(self) -> dict[str, Any]:
         return {

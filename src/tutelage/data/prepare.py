@@ -109,13 +109,13 @@ class TablePreparation:
             values = values[np.isfinite(values)]
             place = np.searchsorted(np.array(number.edges), values, side="right")
             now = np.bincount(place, minlength=len(number.shares)) / max(len(values), 1)
-            found[number.name] = _stability(np.array(number.shares), now)
+            found[number.name] = stability(np.array(number.shares), now)
         for category in self.categories:
             words = as_words(columns[category.name])
             now = np.array([np.mean(words == value) for value in category.values])
             was, is_now = np.array(category.shares), now
             rest = np.array([max(0.0, 1 - was.sum())]), np.array([max(0.0, 1 - is_now.sum())])
-            found[category.name] = _stability(np.concatenate([was, rest[0]]), np.concatenate([is_now, rest[1]]))
+            found[category.name] = stability(np.concatenate([was, rest[0]]), np.concatenate([is_now, rest[1]]))
         return found
 
     def to_json(self) -> dict[str, Any]:
@@ -216,6 +216,7 @@ def _fit_category(name: str, words: np.ndarray, categories: list[Category], left
         categories.append(Category(name, tuple(values.tolist()), tuple((counts / len(words)).tolist())))
 
 
-def _stability(was: np.ndarray, now: np.ndarray) -> float:
+def stability(was: np.ndarray, now: np.ndarray) -> float:
+    """Population stability index between shares of rows, one per bin."""
     was, now = np.clip(was, 1e-4, None), np.clip(now, 1e-4, None)
     return float(np.sum((now - was) * np.log(now / was)))

@@ -63,6 +63,11 @@ class Quantiles:
         middle = np.cumsum(weight[order]) - weight[order] / 2 - 0.5
         return np.interp(np.asarray(shares) * (self.count - 1), middle, values[order])
 
+    def below(self, values: np.ndarray) -> np.ndarray:
+        """The share of rows below each value, float64; off by at most `error` rows."""
+        rows = sum(np.searchsorted(part, values, side="left") << h for h, part in enumerate(self.levels))
+        return np.asarray(rows, dtype=np.float64) / max(self.count, 1)
+
     def _cut(self) -> Quantiles:
         if len(self.levels) == 1 and self.count <= EXACT:
             return self

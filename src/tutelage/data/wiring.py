@@ -152,7 +152,7 @@ def wire(inputs: Mapping[str, Role], steps: Sequence[Step], states: Sequence[Sta
     wiring, calls, before = Wiring(inputs), list[Call](), list[Moment]()
     for number, (step, state) in enumerate(zip(steps, states, strict=True)):
         before.append(Moment(wiring.given, dict(wiring.where)))
-        if isinstance(step, Together | Apart):
+        if isinstance(step, Together | Apart) and step.writes:
             calls.append(wiring.call(number, step))
             wiring.done(step, state)
     before.append(Moment(wiring.given, dict(wiring.where)))

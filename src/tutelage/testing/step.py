@@ -69,6 +69,8 @@ def check_step(
 
 def _recipe(step: Step, columns: Columns, before: tuple[Step, ...]) -> Recipe:
     """The step alone, its text and times made into numbers that can be compared."""
+    if not step.writes:
+        return Recipe((*before, step), {"out": tuple(n for n in step.reads if columns[n].dtype.kind in "fiub")})
     trial = Recipe((*before, step), {"out": step.writes})
     names = (*trial.reads, *trial.learns_from)
     fitting = Fitting.of(trial, {name: role_of(name, columns[name]) for name in names})

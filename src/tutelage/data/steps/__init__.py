@@ -9,6 +9,7 @@ from .hashing import Hashed
 from .image import Hog, Resize
 from .impute import Fill, Impute
 from .outliers import Clip, Isolation
+from .profile import Profile
 from .scale import Log, Scale
 from .step import Apart, Column, Drops, Kind, Learns, OutOfFold, Role, State, Step, Summaries, Together
 from .target_mean import TargetMean
@@ -33,6 +34,7 @@ STEPS: tuple[type[Step], ...] = (
     LogMel,
     NearText,
     OneHot,
+    Profile,
     Resize,
     Scale,
     TargetMean,
@@ -65,6 +67,7 @@ __all__ = [
     "NearText",
     "OneHot",
     "OutOfFold",
+    "Profile",
     "Resize",
     "Role",
     "Scale",
