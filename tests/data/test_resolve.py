@@ -134,6 +134,11 @@ def test_claims_out_of_range_count_against_the_confidence() -> None:
     assert "from 200 to 300" in nothing.rule
 
 
+def test_a_mean_is_confident_where_claims_are_close() -> None:
+    found = MeanOf()(amounts([1.0, 1.1, 5.0, 9.0], [0, 0, 1, 1]))
+    assert found.confidence.tolist() == [1.0, 0.0]
+
+
 def test_weights_and_closeness_count() -> None:
     table = amounts([1.0, 2.0, 9.0], w=np.array([3.0, 1.0, 0.0]))
     found = MeanOf(near=0.5)(table)
@@ -406,11 +411,24 @@ def test_models_of_sources_fill_and_smooth() -> None:
     silent = found.claims == 0
     assert silent.sum() > 100
     assert accuracy(found, truth, silent) > 0.85
-    assert any(name.startswith("model of s") for name in found.trust)
+    assert found.trust["models of the sources"] > 0.8
     table, truth, features = featured(0, numbers=True)
     found = SourceModels(features)(table)
     assert rmse(found, truth) < 0.7 * rmse(InverseVariance()(table), truth)
     assert np.isfinite(found.value).all()
+
+
+@pytest.mark.parametrize("numbers", [True, False])
+def test_models_of_features_that_say_nothing_do_no_harm(numbers: bool) -> None:
+    pytest.importorskip("sklearn")
+    make: Any = planted.numbers if numbers else planted.categories
+    claims, real = make(NOISE if numbers else UNEVEN, facts=1000)
+    table, useless = coded(claims), np.random.default_rng(0).normal(size=(1000, 3))
+    found = SourceModels(useless)(table)
+    if numbers:
+        assert rmse(found, real.numpy()) < 1.05 * rmse(InverseVariance()(table), real.numpy())
+    else:
+        assert accuracy(found, named(real)) > accuracy(OneCoin()(table), named(real)) - 0.01
 
 
 def test_models_need_features_of_the_facts_and_claims() -> None:

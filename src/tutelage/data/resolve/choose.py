@@ -87,6 +87,15 @@ def combined(
     return _resolved(table, value, known, says, rule, confidence, trust, named=np.ones(len(table), dtype=bool))
 
 
+def usual_distance(table: Table) -> float:
+    """Root mean squared distance of the claims from the mean of their fact, over facts with several claims."""
+    size = len(table.facts)
+    count = np.bincount(table.fact, minlength=size)
+    mean = np.bincount(table.fact, weights=table.value, minlength=size) / np.maximum(count, 1)
+    gap = (table.value - mean[table.fact])[count[table.fact] > 1]
+    return float(np.sqrt(np.mean(np.square(gap)))) if len(gap) else 0.0
+
+
 def _empty(table: Table) -> np.ndarray:
     size = len(table.facts)
     return np.full(size, np.nan) if table.numbers else np.full(size, None, dtype=object)

@@ -1,8 +1,10 @@
 """Model-based: one model per source learns what the source says from what else is known of the facts.
 
-A model smooths its source's noise and answers about facts that its source does not claim. Claims and models are then
-resolved together by reliability; a model's answers about facts of its own source come from a model that was fitted
-without them.
+A model smooths its source's noise and answers about facts that its source does not claim; its answers about facts of
+its own source come from a model that was fitted without them. The models are combined by the reliability of their
+sources into one opinion, which joins the claims as one more source: models of the same features agree with each
+other, right or wrong, so that as several sources they would only confirm themselves. Where features say nothing, the
+opinion disagrees with the claims and gets little trust.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Any, final
 import numpy as np
 
 from ...core import InputError, require
+from ...ops.truth import accu, inverse_variance
 from .statistical import InverseVariance, OneCoin
 from .table import Resolved, Resolver, Table
 
@@ -22,13 +25,10 @@ from .table import Resolved, Resolver, Table
 class SourceModels:
     """One model per source, combined by reliability.
 
-    The confidence takes claims and models for independent, which models of the same features are not quite; models with
-    little to say are found out by the combination and get little trust.
-
     Args:
         features: what else is known of each fact of the table, float [F, D].
         model: an estimator of scikit-learn's kind; gradient boosted trees unless given.
-        then: resolves claims and models together; one accuracy per source for words, inverse variance for numbers,
+        then: resolves claims and opinion together; one accuracy per source for words, inverse variance for numbers,
             unless given.
         least: claims a source needs to get a model.
         folds: for answers about a source's own facts.
@@ -54,7 +54,7 @@ class SourceModels:
         answers = {n: self.answers(table, n) for n in range(len(table.sources)) if self._enough(table, n)}
         if not answers:
             raise InputError(f"no source has {self.least} claims: give a smaller least=, or another resolver")
-        whole = _joined(table, answers)
+        whole = _joined(table, _opinion(table, answers))
         then = self.then or (InverseVariance() if table.numbers else OneCoin())
         found = then(whole)
         claims = np.bincount(table.fact, minlength=len(table.facts))
@@ -90,25 +90,35 @@ def _trees(numbers: bool, seed: int) -> Any:
     return kind(max_iter=60, random_state=seed)
 
 
-def _joined(table: Table, answers: dict[int, np.ndarray]) -> Table:
-    """The claims and, as more sources, the answers of the models."""
-    size, many = len(table.facts), len(table.sources)
-    models = list(answers)
-    said = np.concatenate([answers[n] for n in models])
-    facts = np.tile(np.arange(size), len(models))
-    sources = np.repeat(many + np.arange(len(models)), size)
+def _opinion(table: Table, answers: dict[int, np.ndarray]) -> np.ndarray:
+    """The models' answers [F], weighted by 1 / variance, or log-odds of the accuracy, of their sources' claims."""
+    stacked = np.stack(list(answers.values()))
     if table.numbers:
-        value = np.concatenate([table.value, said.astype(np.float64)])
+        weight = 1 / inverse_variance(table.measurements()).scale.numpy()[list(answers)]
+        return np.average(stacked, axis=0, weights=weight)
+    skill = accu(table.claims(), wrong=max(len(table.names) - 1, 1)).accuracy.numpy()[list(answers)]
+    others = (1 - skill) / max(len(table.names) - 1, 1)
+    weight = np.log(np.clip(skill, 1e-6, None) / np.clip(others, 1e-6, None)).clip(1e-3)
+    votes = np.zeros((len(table.facts), len(table.names)))
+    for answer, trust in zip(stacked, weight, strict=True):
+        votes[np.arange(len(answer)), answer.astype(np.int64)] += trust
+    return votes.argmax(1)
+
+
+def _joined(table: Table, opinion: np.ndarray) -> Table:
+    """The claims and, as one more source, the opinion."""
+    extra = len(opinion)
+    if table.numbers:
+        value = np.concatenate([table.value, opinion])
         names, code = np.unique(value, return_inverse=True)
     else:
-        names, code = table.names, np.concatenate([table.code, said.astype(np.int64)])
+        names, code = table.names, np.concatenate([table.code, opinion])
         value = names[code].astype(object)
-    extra = len(said)
     return Table(
         table.facts,
-        (*table.sources, *(f"model of {table.sources[n]}" for n in models)),
-        np.concatenate([table.fact, facts]),
-        np.concatenate([table.source, sources]),
+        (*table.sources, "models of the sources"),
+        np.concatenate([table.fact, np.arange(extra)]),
+        np.concatenate([table.source, np.full(extra, len(table.sources))]),
         value,
         code.reshape(-1),
         names,

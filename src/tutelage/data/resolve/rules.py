@@ -13,7 +13,7 @@ import numpy as np
 
 from ...core import InputError
 from ...ops.claims import weighted_mean, weighted_median
-from .choose import best_claims, candidates, chosen, combined
+from .choose import best_claims, candidates, chosen, combined, usual_distance
 from .table import Resolved, Resolver, Table
 
 
@@ -100,14 +100,20 @@ class MeanOf:
     """The weighted mean of numbers.
 
     Args:
-        near: claims this close to it agree with it, for the confidence.
+        near: claims this close to it agree with it, for the confidence; the usual distance of claims from the mean of
+            their fact unless given.
     """
 
-    near: float = 0.0
+    near: float | None = None
 
     def __call__(self, table: Table) -> Resolved:
         """See `Resolver`."""
-        return combined(table, weighted_mean(table.measurements()).numpy(), "mean", near=self.near)
+        return combined(
+            table,
+            weighted_mean(table.measurements()).numpy(),
+            "mean",
+            near=usual_distance(table) if self.near is None else self.near,
+        )
 
 
 @final
@@ -116,14 +122,20 @@ class MedianOf:
     """The weighted median of numbers.
 
     Args:
-        near: claims this close to it agree with it, for the confidence.
+        near: claims this close to it agree with it, for the confidence; the usual distance of claims from the mean of
+            their fact unless given.
     """
 
-    near: float = 0.0
+    near: float | None = None
 
     def __call__(self, table: Table) -> Resolved:
         """See `Resolver`."""
-        return combined(table, weighted_median(table.measurements()).numpy(), "median", near=self.near)
+        return combined(
+            table,
+            weighted_median(table.measurements()).numpy(),
+            "median",
+            near=usual_distance(table) if self.near is None else self.near,
+        )
 
 
 @final

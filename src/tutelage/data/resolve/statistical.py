@@ -18,7 +18,7 @@ from torch import Tensor
 from ...core import InputError
 from ...ops import dawid_skene, truth
 from ...ops.claims import Measurements, weighted_mean
-from .choose import best_claims, candidates, chosen, combined
+from .choose import best_claims, candidates, chosen, combined, usual_distance
 from .table import Resolved, Table
 
 LARGEST = 20_000_000
@@ -32,11 +32,11 @@ class Weighted:
 
     Args:
         weights: source name to weight; 0 is never believed. Every source needs one.
-        near: claims this close to a mean agree with it.
+        near: claims this close to a mean agree with it; their usual distance from it unless given.
     """
 
     weights: Mapping[str, float]
-    near: float = 0.0
+    near: float | None = None
 
     def __call__(self, table: Table) -> Resolved:
         """See `Resolver`."""
@@ -46,7 +46,8 @@ class Weighted:
         weight = table.weight * np.array([self.weights[name] for name in table.sources])[table.source]
         if table.numbers:
             value = weighted_mean(table.measurements(), torch.from_numpy(weight)).numpy()
-            return combined(table, value, "weighted mean", trust=self.weights, near=self.near)
+            near = usual_distance(table) if self.near is None else self.near
+            return combined(table, value, "weighted mean", trust=self.weights, near=near)
         return _by_votes(table, weight, "weighted vote", self.weights)
 
 
