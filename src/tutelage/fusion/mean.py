@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..core import INVARIANTS, Context, Weights
-from ..ops.simplex import normalised
-from .trust import expanded
+from ..ops.simplex import equal
+from .answers import dtype_of
 
 
 @dataclass(frozen=True)
@@ -23,4 +23,4 @@ class Mean:
 
     def __call__(self, signals: Any, context: Context) -> Weights:
         """1 / number of valid teachers, per item."""
-        return Weights(normalised(expanded(None, signals, self.name), signals.valid))
+        return Weights(equal(signals.valid, dtype_of(signals)))

@@ -18,9 +18,13 @@ def normalised(weights: Tensor, valid: Tensor) -> Tensor:
     """
     kept = torch.nan_to_num(weights, nan=0.0, posinf=0.0).clamp_min(0.0) * valid
     total = kept.sum(0, keepdim=True)
-    equal = valid.to(kept.dtype) / valid.sum(0, keepdim=True).clamp_min(1)
     tiny = torch.finfo(kept.dtype).tiny
-    return torch.where(total > tiny, kept / total.clamp_min(tiny), equal)
+    return torch.where(total > tiny, kept / total.clamp_min(tiny), equal(valid, kept.dtype))
+
+
+def equal(valid: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """The same weight for every valid teacher [T, *items]; all 0 where no teacher is valid."""
+    return valid.to(dtype) / valid.sum(0, keepdim=True).clamp_min(1)
 
 
 def masked_softmax(scores: Tensor, valid: Tensor) -> Tensor:

@@ -141,9 +141,11 @@ def against_weights(
     literal = mixed(term.energy(phi, temperature), weights)
     groups: list[Group] = []
     for coverage, members in _by_coverage(signals, policy):
-        trust = weights[members]
+        whole = len(members) == len(phi)
+        own, trust = (phi, weights) if whole else (phi[members], weights[members])
         mass = trust.sum(0)
-        mean = mixed(phi[members], normalised(trust, trust > 0))
+        share = mass.clamp_min(torch.finfo(mass.dtype).tiny)
+        mean = mixed(own, trust) / share.view(*share.shape, *[1] * (own.dim() - trust.dim()))
         if not _pulls(type(term)):
             literal = literal - mass * term.energy(mean, temperature)
         groups.append(Group(coverage, mean, mass))
