@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
+from .automatic import recipe_for
 from .feed import Feed, Position
 from .fitted import FittedRecipe
+from .fitting import Prepared, fit_chunks
 from .images import ImagePreparation, Images, is_image_folder, read_images
 from .prepare import TablePreparation, fit_table
 from .recipe import Recipe
 from .rows import Preparation, Rows, Sealed, rows_of
+from .shards import ShardWriter, read_shards, write_prepared
 from .tables import Table, read_columns, read_table
 
 __all__ = [
@@ -18,18 +21,24 @@ __all__ = [
     "Images",
     "Position",
     "Preparation",
+    "Prepared",
     "Recipe",
     "Rows",
     "Sealed",
+    "ShardWriter",
     "Table",
     "TablePreparation",
+    "fit_chunks",
     "fit_table",
     "is_image_folder",
     "preparation_from_json",
     "read_columns",
     "read_images",
+    "read_shards",
     "read_table",
+    "recipe_for",
     "rows_of",
+    "write_prepared",
 ]
 
 
