@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, final
+from typing import Any, BinaryIO, final
 
 import narwhals.stable.v2 as nw
 
@@ -19,7 +19,7 @@ from ..contract import Schema
 from ..engines import Engine, Kind, Types
 from ..lines import check_header
 from ..quarantine import MOST, text_of
-from .csv_records import Block, blocks, columns_of, split
+from .csv_records import Block, Misfit, blocks, columns_of, split
 from .files import Sorting, read_files, recode
 from .jsonl import HEAD, sample
 from .protocol import Files, Loaded, digest, expand
@@ -123,37 +123,45 @@ class LinesOfCsv:
 
     def fast(self, engine: Engine, path: Path, schema: Schema, *, checked: bool, closed: bool) -> nw.LazyFrame:
         """See `Format.fast`."""
-        columns = list(schema.fields) if checked else self.header(path)
+        columns = self.header(path)
         self._compare(path, columns, list(schema.fields))
         kinds: dict[str, Kind] = {name: schema.types.get(name, "text") for name in columns}
         frame = engine.read_csv(path, kinds, separator=self.separator, nulls=self.nulls, checked=checked)
         return frame.select(*schema.fields)
 
-    def sort(self, path: Path, clean: Path, checker: Checker, sorting: Sorting, *, thorough: bool) -> None:
-        """See `Format.sort`; always thorough."""
-        types = checker.schema.types
+    def sort(self, path: Path, clean: Path, checker: Checker, sorting: Sorting, *, thorough: bool) -> bool:
+        """See `Format.sort`."""
         names = self.header(path)
-        places = {name: names.index(name) for name in types}
-        gap = next(filter(None, self.nulls), "") if len(types) == 1 else ""  # an empty line is no record
         with open(path, "rb") as file, open(clean, "wb") as out:
-            out.write(_line(types, self.separator))
+            out.write(_line(checker.schema.fields if thorough else names, self.separator))
             for block in blocks(file, self.separator, len(names), _BLOCK):
                 sorting.read += len(block)
-                texts, values, rules = columns_of(block.fields, places, types, self.nulls)
-                if not checker.plain:
-                    for row, record in enumerate(values.iter_rows(named=True)):
-                        rules[row] = rules[row] or checker.wrong(record)
-                bad = [
-                    (line, offset, raw, rule)
-                    for line, offset, raw, rule in zip(block.lines, block.offsets, block.raws, rules, strict=True)
-                    if rule is not None
-                ]
+                bad = self._check(block, names, checker, out) if thorough else []
                 for line, offset, raw, rule in sorted(bad + block.bad, key=itemgetter(0)):
                     sorting.reject(line, offset, text_of(raw), rule)
-                good = texts.filter([rule is None for rule in rules]) if bad else texts
-                good.write_csv(out, include_header=False, separator=self.separator, null_value=gap)
+                if not thorough:
+                    out.write(b"\n".join(block.raws) + b"\n" if block.raws else b"")
                 if sorting.hopeless:
-                    return
+                    break
+        return thorough
+
+    def _check(self, block: Block, names: list[str], checker: Checker, out: BinaryIO) -> list[Misfit]:
+        """Writes the records whose values are good; gives the others."""
+        types = checker.schema.types
+        places = {name: names.index(name) for name in types}
+        texts, values, rules = columns_of(block.fields, places, types, self.nulls)
+        if not checker.plain:
+            for row, record in enumerate(values.iter_rows(named=True)):
+                rules[row] = rules[row] or checker.wrong(record)
+        bad = [
+            (line, offset, raw, rule)
+            for line, offset, raw, rule in zip(block.lines, block.offsets, block.raws, rules, strict=True)
+            if rule is not None
+        ]
+        good = texts.filter([rule is None for rule in rules]) if bad else texts
+        gap = next(filter(None, self.nulls), "") if len(types) == 1 else ""  # an empty line is no record
+        good.write_csv(out, include_header=False, separator=self.separator, null_value=gap)
+        return bad
 
     def _compare(self, path: Path, columns: list[str], wanted: list[str]) -> None:
         lost = [name for name in wanted if name not in columns]

@@ -18,6 +18,10 @@ _MARK = b"\xef\xbb\xbf"
 _QUOTE = "has a quote that is not closed or stands inside a field"
 
 
+Misfit = tuple[int, int, bytes, str]
+"""Line, offset, bytes and rule of a record that is not good."""
+
+
 @dataclass
 class Block:
     """Records of a file in order: good ones column by column, malformed ones apart.
@@ -27,14 +31,14 @@ class Block:
         offsets: first byte of each.
         raws: its bytes.
         fields: its fields, as many as the header has.
-        bad: line, offset, bytes and rule of the others.
+        bad: the others.
     """
 
     lines: list[int] = field(default_factory=list)
     offsets: list[int] = field(default_factory=list)
     raws: list[bytes] = field(default_factory=list)
     fields: list[list[str]] = field(default_factory=list)
-    bad: list[tuple[int, int, bytes, str]] = field(default_factory=list)
+    bad: list[Misfit] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.lines) + len(self.bad)

@@ -71,8 +71,11 @@ class Format(Protocol):
         """The columns of the schema by the native reader; see `Engine`."""
         ...
 
-    def sort(self, path: Path, clean: Path, checker: Checker, sorting: Sorting, *, thorough: bool) -> None:
-        """Writes the good records of a file to another one, the bad ones into `sorting`."""
+    def sort(self, path: Path, clean: Path, checker: Checker, sorting: Sorting, *, thorough: bool) -> bool:
+        """Writes the good records of a file to another one, the bad ones into `sorting`.
+
+        Returns whether all values of the good ones are known to be of their kinds; always if `thorough`.
+        """
         ...
 
 
@@ -175,7 +178,7 @@ class _Job:
         for careful in [True] if thorough else [False, True]:
             sorting = Sorting(self.source, self.names[path], self.most * lines)
             clean = self.engine.scratch() / f"{len(list(self.engine.scratch().iterdir()))}-{path.name}"
-            self.form.sort(path, clean, checker, sorting, thorough=careful)
+            sure = self.form.sort(path, clean, checker, sorting, thorough=careful)
             if sorting.hopeless:
                 check_share(
                     self.source,
@@ -185,7 +188,7 @@ class _Job:
                     checker.unit_hint() or hint_for(sorting.rejected),
                 )
             try:
-                return self.form.fast(self.engine, clean, self.schema, checked=True, closed=False), sorting
+                return self.form.fast(self.engine, clean, self.schema, checked=sure, closed=False), sorting
             except UnreadableError as error:
                 if careful:
                     raise InputError(

@@ -111,7 +111,7 @@ class LinesOfJson:
             return frame
         return frame.with_columns(*[nw.col(name).list.len().cast(nw.Int64) for name in counted])
 
-    def sort(self, path: Path, clean: Path, checker: Checker, sorting: Sorting, *, thorough: bool) -> None:
+    def sort(self, path: Path, clean: Path, checker: Checker, sorting: Sorting, *, thorough: bool) -> bool:
         """See `Format.sort`."""
         sorter = _Sorter(checker, self.lists, sorting, thorough)
         offset, line = 0, 0
@@ -124,7 +124,8 @@ class LinesOfJson:
                 offset = start + sum(map(len, lines)) + len(lines)
                 line += len(lines)
                 if sorting.hopeless:
-                    return
+                    break
+        return True
 
 
 class _Sorter:
