@@ -47,13 +47,18 @@ clean: ## remove what make and the tools made, the virtual environment too
 	rm -rf $(VENV) build dist site .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find src tests tools examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The system packages that some tests need.
+# The system packages that some tests need: a browser, Java for Spark, a PostgreSQL server.
 system:
-	@if command -v chromium >/dev/null; then exit 0; fi; \
+	@missing=; \
+	command -v chromium >/dev/null || missing="$$missing chromium"; \
+	command -v java >/dev/null || missing="$$missing default-jre-headless"; \
+	command -v postgres >/dev/null || command -v pg_ctlcluster >/dev/null || missing="$$missing postgresql"; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
 	if ! command -v apt-get >/dev/null; then \
-	    echo "Please install Chromium: the browser tests need a program named chromium."; exit 1; fi; \
+	    echo "Please install what Debian calls$$missing: some tests need it."; exit 1; fi; \
 	if [ "$$(id -u)" = 0 ]; then as_root=; else as_root=sudo; fi; \
-	$$as_root apt-get update -qq && $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium
+	$$as_root apt-get update -qq && \
+	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing
 
 $(VENV)/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

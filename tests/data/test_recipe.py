@@ -19,8 +19,9 @@ import tutelage as tl
 from replay.forked import forked
 from tutelage.core import InputError
 from tutelage.data import Preparation, preparation_from_json
+from tutelage.data.chunks import fit_chunks
 from tutelage.data.fitted import FittedRecipe
-from tutelage.data.fitting import Fitting, fit_chunks, merge_passes
+from tutelage.data.fitting import Fitting, merge_passes
 from tutelage.data.recipe import Recipe
 from tutelage.data.steps import (
     Affine,

@@ -44,7 +44,7 @@ EVERYTHING = (
 BACK = (*EVERYTHING, Last("page", ("qty",)), Recency(), Recency("value"))
 
 
-def one(aggregate: Any, rows: list[dict[str, Any]], now: int, length: float | None) -> Any:
+def one(aggregate: Any, rows: list[dict[Any, Any]], now: int, length: float | None) -> Any:
     """An aggregate of the rows of one window."""
     column: Any = aggregate.column
     if column is not None:
@@ -71,7 +71,7 @@ def one(aggregate: Any, rows: list[dict[str, Any]], now: int, length: float | No
         case Recency():
             return float(now - max(row["ts"] for row in rows)) if rows else None
         case Last(ties=ties):
-            order = [*ties, column]
+            order: list[Any] = [*ties, column]
             best = max(
                 rows, key=lambda row: (row["ts"], row["known"], *map(_sortable, (row[n] for n in order))), default=None
             )

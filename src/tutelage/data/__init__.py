@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from .automatic import recipe_for
+from .chunks import fit_chunks
 from .feed import Feed, Position
 from .fitted import FittedRecipe
-from .fitting import Prepared, fit_chunks
+from .fitting import Prepared
 from .images import ImagePreparation, Images, is_image_folder, read_images
 from .prepare import TablePreparation, fit_table
 from .recipe import Recipe

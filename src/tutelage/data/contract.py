@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from operator import gt, lt
 from pathlib import Path
 from typing import Any, cast
 
@@ -215,7 +216,7 @@ def drift(schema: Schema, frame: nw.LazyFrame) -> list[str]:
             fresh = [value for value in new.values or () if value not in old.seen.values]
             if new.values is None or fresh:
                 told.append(f"column {name!r} has new values: {fresh[:5] if new.values else 'more than before'}")
-        for end, beyond in (("low", _less), ("high", _more)):
+        for end, beyond in (("low", lt), ("high", gt)):
             before, after = getattr(old.seen, end), getattr(new, end)
             if before is not None and after is not None and beyond(after, before):
                 told.append(f"column {name!r}: its {end}est value is {after}, it was {before}")
@@ -294,11 +295,3 @@ def _set(parts: dict[str, Any]) -> dict[str, Any]:
 
 def _tuples(parts: Mapping[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in parts.items()}
-
-
-def _less(one: Any, other: Any) -> bool:
-    return one < other
-
-
-def _more(one: Any, other: Any) -> bool:
-    return one > other

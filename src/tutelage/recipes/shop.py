@@ -1,0 +1,154 @@
+"""A shop with many sources: who has looked at an item, will they buy it within two weeks?
+
+Clicks (JSON lines), searches (JSON lines), orders and prices (SQLite), and two catalogues (XML, JSON) become one table:
+each row is a user, an item that they looked at in the last 14 days, and a Monday. No feature sees that Monday or later;
+the label is what happens from then on.
+
+| teacher | kind | learnt from |
+|---|---|---|
+| behaviour | boosted trees | clicks |
+| purchases | logistic regression | orders of the user and of the item |
+| searches | logistic regression | what was searched for, against the item's category |
+| again | Python rule | says yes to what was bought before and looked at again, else abstains |
+
+Teachers learn the first weeks, the student later ones, of which few are labelled; validation and test come after, each
+with a gap as long as the label. The student sees clicks, price and category only: orders and searches reach it through
+its teachers.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from ..core import Fusion, InputError, Teacher, require
+from ..data import Rows, rows_of
+from ..data.split import time_split
+from ..nets import MLP
+from ..report import Report
+from ..teachers import RuleTeacher
+from ..train import Training, distill, fit_teacher, task_of
+from ..train.contest import Progress
+from ._bazaar import DAYS, START, make_bazaar
+from ._shop_table import INPUTS, LABEL_DAYS, ORDERS, SEARCHES, STUDENT, read_shop, shop_recipe
+
+FIRST, POOL = 30, 5
+"""The first spine day, and how many weeks are the teachers'."""
+NAMES = ("no", "yes")
+
+
+def shop(
+    *,
+    data: Path | None = None,
+    users: int = 800,
+    labelled: float = 0.1,
+    seeds: int = 5,
+    epochs: int = 30,
+    engine: Literal["auto", "polars", "duckdb"] = "auto",
+    fusion: Fusion | None = None,
+    run: Path | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Distils teachers of several sources into an MLP of about 2,000 parameters.
+
+    Args:
+        data: folder with clicks.jsonl, searches.jsonl, shop.db, catalogue.xml and partner.json; a shop is made up
+            unless given.
+        users: of the shop that is made up.
+        labelled: share of the student's training rows that are labelled.
+        seeds: number of paired seeds.
+        epochs: passes of each student over its rows.
+        engine: where tables are read and joined.
+        fusion: how teachers are combined; chosen on labelled rows unless given.
+        run: folder of the run; rejected records are in its `quarantine`.
+        progress: told what happens.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="tutelage-")) if run is None else run
+    if data is None:
+        data = folder / "shop"
+        make_bazaar(data, users=users)
+    last = START + timedelta(days=DAYS)
+    mondays = [START + timedelta(days=day) for day in range(FIRST, DAYS - LABEL_DAYS + 1, 7)]
+    table, said = read_shop(data, mondays, last, engine, folder / "quarantine")
+    for line in said:
+        print(line)
+    rows, pool = make_rows(table, mondays, labelled)
+    return distill(
+        partial(make_student, rows),
+        rows,
+        lambda seed, _: make_teachers(seed, rows, pool),
+        fusion=fusion,
+        training=Training(epochs=epochs, lr=5e-3),
+        seeds=range(seeds),
+        run=run,
+        title="Shop: teachers of several sources, one student that sees clicks",
+        progress=progress,
+    )
+
+
+def make_student(rows: Rows) -> MLP:
+    """One hidden layer of 32."""
+    return MLP(rows.columns[STUDENT].shape[1], 2, (32,))
+
+
+def make_rows(table: dict[str, np.ndarray], mondays: list[datetime], labelled: float) -> tuple[Rows, np.ndarray]:
+    """The rows of the student, and the row numbers of the teachers' own weeks.
+
+    Raises:
+        InputError: a share of labels is none, or a part of the split has no row.
+    """
+    if not 0.0 < labelled <= 1.0:
+        raise InputError(f"labelled is a share of rows in (0, 1], got {labelled}")
+    at = table["at"].astype("datetime64[s]")
+    days = np.array(mondays, dtype="datetime64[s]")
+    pool = np.flatnonzero(at < days[POOL])
+    later = np.flatnonzero(at >= days[POOL])
+    gap = np.timedelta64(LABEL_DAYS, "D")
+    parts = time_split(at[later], starts=(days[-3], days[-1]), gap=gap)
+    train, validation, test = (later[part] for part in (parts.train, parts.validation, parts.test))
+    shown = np.zeros(len(at), dtype=bool)
+    shown[np.random.default_rng(0).permutation(train)[: max(2, int(labelled * len(train)))]] = True
+    shown[validation] = True
+    fitted = shop_recipe().fit({name: table[name] for name in INPUTS}, train)
+    rows = rows_of(
+        table | fitted.apply({name: table[name] for name in INPUTS}),
+        np.where(table["bought"], "yes", "no"),
+        inputs=(STUDENT,),
+        names=NAMES,
+        train=train,
+        validation=validation,
+        test=test,
+        labelled=shown,
+        weight=table["confidence"],
+    )
+    return replace(rows, preparation=fitted), pool
+
+
+def make_teachers(seed: int, rows: Rows, pool: np.ndarray) -> tuple[Teacher, ...]:
+    """Three models fitted on the teachers' weeks, each on its own source, and a rule."""
+    linear = require("sklearn.linear_model", extra="sklearn", why="train the linear teachers")
+    lightgbm = require("lightgbm", extra="gbm", why="train the boosted trees")
+    task, training = task_of(rows), Training(seed=seed)
+    trees = {"n_estimators": 80, "num_leaves": 15, "n_jobs": 1, "verbosity": -1, "deterministic": True}
+
+    def fitted(name: str, make: Any, reads: tuple[str, ...]) -> Teacher:
+        row = np.random.default_rng((seed, 5)).choice(pool, len(pool))
+        return fit_teacher(make, rows, np.unique(row), task, name=name, seed=seed, training=training, reads=reads)
+
+    return (
+        fitted("behaviour", lambda: lightgbm.LGBMClassifier(**trees), (STUDENT,)),
+        fitted("purchases", lambda: linear.LogisticRegression(max_iter=500), ORDERS),
+        fitted("searches", lambda: linear.LogisticRegression(max_iter=500), SEARCHES),
+        RuleTeacher(again, reads=("bought_before", "looked"), classes=NAMES, name="again", seen=np.zeros(0, np.int64)),
+    )
+
+
+def again(row: dict[str, Any]) -> str | None:
+    """What was bought before and looked at twice this week will be bought again."""
+    return "yes" if row["bought_before"] >= 1 and row["looked"] >= 2 else None
