@@ -235,7 +235,7 @@ def test_kill_9_loses_and_repeats_nothing(tmp_path: Path) -> None:
     calm = tmp_path / "calm"
     calm.mkdir()
     (calm / "events.jsonl").write_bytes(b"".join(lines))
-    run(calm, total).wait(timeout=60)
+    run(calm, total).communicate(timeout=60)
     kills, written = 0, 0
     chance = random.Random(7)
     for _ in range(60):

@@ -60,8 +60,8 @@ class Quantiles:
         values = np.concatenate(self.levels)
         weight = np.concatenate([np.full(len(part), 1 << h) for h, part in enumerate(self.levels)])
         order = np.argsort(values, kind="stable")
-        middle = np.cumsum(weight[order]) - weight[order] / 2 - 0.5
-        return np.interp(np.asarray(shares) * (self.count - 1), middle, values[order])
+        place = np.searchsorted(np.cumsum(weight[order]), np.asarray(shares) * (self.count - 1), side="right")
+        return values[order][np.minimum(place, len(values) - 1)]
 
     def below(self, values: np.ndarray) -> np.ndarray:
         """The share of rows below each value, float64; off by at most `error` rows."""
