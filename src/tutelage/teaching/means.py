@@ -51,11 +51,17 @@ class Means:
         if not len(row):
             return row
         rows, views = self.position.shape
-        (least, most), (first, last) = row.aminmax(), view.aminmax()
-        if int(least) >= 0 and int(most) < rows and int(first) >= 0 and int(last) < views:
-            place = self.position.view(-1).index_select(0, row if views == 1 else row * views + view)
+        flat = self.position.view(-1)
+        try:
+            if views == 1 and not bool(view.any()):
+                place = flat.index_select(0, row)
+            else:
+                known = (view >= 0) & (view < views)
+                place = flat.index_select(0, torch.where(known, row * views + view, -1))
             if int(place.min()) >= 0:
                 return place
+        except IndexError:
+            pass
         inside = (row >= 0) & (row < rows) & (view >= 0) & (view < views)
         lost = row[~inside | (self.position[row.clamp(0, rows - 1), view.clamp(0, views - 1)] < 0)]
         raise InputError(
