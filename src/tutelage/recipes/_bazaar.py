@@ -93,7 +93,7 @@ def _world(chance: np.random.Generator, users: int, items: int) -> _World:
         chance.normal(0.0, 1.0, items),
         np.round(np.exp(chance.normal(2.0, 0.6, items)), 2),
         chance.gamma(2.0, 4.0, users),
-        chance.normal(-0.7, 1.2, users),
+        chance.normal(0.6, 1.2, users),
     )
 
 
@@ -118,7 +118,7 @@ def _history(world: _World, chance: np.random.Generator) -> tuple[list[dict[str,
             )
             for place, item in enumerate(seen.tolist()):
                 _look(world, chance, user, item, day + (place + 1) / 1440, eager, clicks, orders, liked)
-            if liked and chance.random() < 0.25:
+            if liked and chance.random() < 0.4:
                 orders.append((user, liked[int(chance.integers(len(liked)))], day + chance.exponential(3.0)))
     return (
         sorted(clicks, key=lambda click: click["ts"]),
