@@ -11,6 +11,7 @@ Kind = Literal["integer", "number", "boolean", "text", "time", "integers", "numb
 """`integer` is 64 bits, `number` a double, `time` microseconds of UTC without zone; a plural is a list of values."""
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
+"""All kinds, by name."""
 
 Types = Mapping[str, Kind]
 """Kinds of the columns of a file by name, in order."""

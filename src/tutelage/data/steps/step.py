@@ -36,7 +36,9 @@ Role = Literal["number", "code", "text", "time", "array"]
 missing), or an array per row."""
 
 State = Mapping[str, Any]
+"""What a step learnt: arrays and JSON values by name."""
 Summaries = Mapping[str, Summary]
+"""What a step saw of some rows, by name; mergeable."""
 NOTHING: State = {}
 
 
