@@ -16,10 +16,10 @@ from ..core import InputError
 
 
 def check_header(path: Path, separator: str) -> None:
-    """Refuses column names given twice."""
+    """Refuses column names given twice; columns without a name are not meant."""
     with _reading(path, separator) as lines:
         names = Counter(next(lines, []))
-    twice = [name for name, count in names.items() if count > 1]
+    twice = [name for name, count in names.items() if count > 1 and name]
     if twice:
         raise InputError(f"{path} names columns {twice} more than once: give each column its own name")
 

@@ -88,7 +88,7 @@ class LinesOfCsv:
     most: float
 
     def header(self, path: Path) -> list[str]:
-        """Names of the columns.
+        """Names of the columns; one without a name is called by its place, `column_1` for the first.
 
         Raises:
             InputError: there are none, or some come twice.
@@ -96,9 +96,9 @@ class LinesOfCsv:
         check_header(path, self.separator)
         with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:
             names = next(csv.reader(file, delimiter=self.separator), [])
-        if not all(names) or not names:
-            raise InputError(f"source {self.source!r}: {path} has no name for some columns: {names}")
-        return names
+        if not any(names):
+            raise InputError(f"source {self.source!r}: {path} has no names of columns in its first line: {names}")
+        return [name or _free(f"column_{place}", names) for place, name in enumerate(names, 1)]
 
     def find(self, paths: Sequence[Path]) -> Types:
         """Kinds from the first lines of the first file, which some lines from everywhere may only widen."""
@@ -167,6 +167,12 @@ class LinesOfCsv:
         lost = [name for name in wanted if name not in columns]
         if lost:
             raise InputError(f"source {self.source!r}: {path} lacks the columns {lost}; it has {columns}")
+
+
+def _free(name: str, taken: Sequence[str]) -> str:
+    while name in taken:
+        name += "_"
+    return name
 
 
 def _line(names: Iterable[str], separator: str) -> bytes:

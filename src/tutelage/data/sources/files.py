@@ -25,6 +25,7 @@ from ..checks import Checker, utc_now, violations
 from ..contract import Field, Schema, drift
 from ..engines import Engine, Types, UnreadableError
 from ..quarantine import Rejected, check_share
+from .packed import unpacked
 from .protocol import Counts, Loaded, check_columns
 
 NO_UTF8 = "is no UTF-8"
@@ -226,12 +227,15 @@ def check_text(source: str, path: Path) -> None:
         )
 
 
-def recode(source: str, paths: Sequence[Path], encoding: str, folder: Path) -> tuple[list[Path], dict[Path, str]]:
-    """The files in UTF-8, and what each is a copy of; the files themselves where they are in UTF-8 already.
+def recode(
+    source: str, given: Sequence[Path], encoding: str, folder: Path
+) -> tuple[Sequence[Path], Mapping[Path, str]]:
+    """The files unpacked and in UTF-8, and what each is a copy of; the files themselves where they are so already.
 
     Raises:
-        InputError: the encoding is not known, or a file is not written in it.
+        InputError: the encoding is not known, or a file is not written in it, or is a damaged packed file.
     """
+    paths, known = unpacked(source, given, folder)
     try:
         plain = codecs.lookup(encoding).name
     except LookupError as error:
@@ -239,7 +243,7 @@ def recode(source: str, paths: Sequence[Path], encoding: str, folder: Path) -> t
     if plain in ("utf-8", "ascii"):
         for path in paths:
             check_text(source, path)
-        return list(paths), {}
+        return paths, known
     shown: dict[Path, str] = {}
     for number, path in enumerate(paths):
         copy = folder / f"recoded-{number}-{path.name}"
@@ -248,7 +252,7 @@ def recode(source: str, paths: Sequence[Path], encoding: str, folder: Path) -> t
                 shutil.copyfileobj(old, new)
         except UnicodeError as error:
             raise InputError(f"source {source!r}: {path} is not written in {encoding} ({error})") from error
-        shown[copy] = str(path)
+        shown[copy] = known.get(path, str(path))
     return list(shown), shown
 
 

@@ -16,6 +16,7 @@ from ..engines import Engine
 from ..quarantine import MOST, Rejected, text_of
 from .files import check_text, read_files
 from .jsonl import LinesOfJson
+from .packed import unpacked
 from .protocol import Counts, Files, Loaded, digest, expand
 from .values import Lists
 
@@ -67,13 +68,13 @@ class Json:
     def read(self, engine: Engine, *, now: datetime | None = None) -> Loaded:
         """See `Source.read`."""
         orjson = require("orjson", extra="data", why="read JSON")
-        paths = expand(self.name, self.files)
+        paths, packed = unpacked(self.name, expand(self.name, self.files), engine.scratch())
         shown: dict[Path, str] = {}
         damaged: list[Rejected] = []
         for number, path in enumerate(paths):
             check_text(self.name, path)
             lines = engine.scratch() / f"records-{number}-{path.name}l"
-            shown[lines] = str(path)
+            shown[lines] = packed.get(path, str(path))
             content = path.read_bytes()
             try:
                 records = self._records(path, orjson.loads(content)) if content.strip() else []

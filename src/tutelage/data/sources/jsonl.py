@@ -17,6 +17,7 @@ from ..contract import Schema
 from ..engines import Engine, Kind, Types
 from ..quarantine import MOST, text_of
 from .files import NO_UTF8, Sorting, read_files
+from .packed import unpacked
 from .protocol import Files, Loaded, digest, expand
 from .values import Lists, fits, flatten, json_kind, misfit, to_time
 
@@ -59,9 +60,8 @@ class JsonLines:
     def read(self, engine: Engine, *, now: datetime | None = None) -> Loaded:
         """See `Source.read`."""
         rest: dict[str, Any] = {"schema": self.schema, "key": self.key, "time": self.time, "most": self.most}
-        return read_files(
-            self.name, expand(self.name, self.files), LinesOfJson(self.lists, self.most), engine, now=now, **rest
-        )
+        paths, shown = unpacked(self.name, expand(self.name, self.files), engine.scratch())
+        return read_files(self.name, paths, LinesOfJson(self.lists, self.most), engine, now=now, shown=shown, **rest)
 
 
 @final

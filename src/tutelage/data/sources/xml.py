@@ -19,6 +19,7 @@ from ..engines import Engine, Kind, PolarsEngine, UnreadableError
 from ..engines.kinds import is_list, single
 from ..quarantine import MOST, Rejected, check_share, text_of
 from .files import hint_for
+from .packed import refuse_packed
 from .protocol import Counts, Files, Loaded, check_columns, digest, expand
 from .typed import table_of
 from .values import Lists, parse, text_kind
@@ -80,6 +81,7 @@ class Xml:
     def read(self, engine: Engine, *, now: datetime | None = None) -> Loaded:
         """See `Source.read`; element by element only where a text does not fit or a rule is broken."""
         paths = expand(self.name, self.files)
+        refuse_packed(self.name, paths)
         moment = now or utc_now()
         reading = _Reading(self, engine, moment, thorough=False)
         try:
