@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tutelage.core import InputError
+from tutelage.data.engines import SparkEngine, local_spark
 from tutelage.data.quarantine import Quarantine
 from tutelage.recipes._bazaar import DAYS, START, make_bazaar
 from tutelage.recipes._shop_table import LABEL_DAYS, STUDENT, read_shop
@@ -56,7 +57,20 @@ def test_every_planted_fault_is_found(folder: Path, table: dict[str, np.ndarray]
 
 
 def test_both_engines_read_the_same_table(folder: Path, table: dict[str, np.ndarray], tmp_path: Path) -> None:
-    other, _ = read_shop(folder, MONDAYS, LAST, "duckdb", tmp_path)
+    same(read_shop(folder, MONDAYS, LAST, "duckdb", tmp_path)[0], table)
+
+
+@pytest.mark.slow
+@pytest.mark.system("default-jre-headless", "java")
+def test_spark_reads_it_too(folder: Path, table: dict[str, np.ndarray], tmp_path: Path) -> None:
+    session = local_spark()
+    try:
+        same(read_shop(folder, MONDAYS, LAST, SparkEngine(session), tmp_path)[0], table)
+    finally:
+        session.stop()
+
+
+def same(other: dict[str, np.ndarray], table: dict[str, np.ndarray]) -> None:
     assert set(other) == set(table)
     for name, column in table.items():
         if column.dtype.kind == "f":

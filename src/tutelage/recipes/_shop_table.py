@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -86,14 +86,11 @@ def read_shop(
 
 def _spine(engine: Engine, clicks: nw.LazyFrame[Any], days: Sequence[datetime]) -> nw.LazyFrame[Any]:
     """User, item, day: what was looked at in the fortnight before the day."""
-    parts = [
-        clicks.filter(nw.col("ts") < day, nw.col("ts") >= day - timedelta(days=LOOKED_DAYS))
-        .select("user", "item")
-        .unique()
-        .with_columns(nw.lit(day).alias("at"))
-        for day in days
-    ]
-    return engine.keep(nw.concat(parts))
+    at = np.array(days, dtype="datetime64[us]")
+    looked = engine.table({"at": at, "since": at - np.timedelta64(LOOKED_DAYS, "D")})
+    pairs = clicks.select("user", "item", "ts").join(looked, how="cross")
+    pairs = pairs.filter(nw.col("ts") < nw.col("at"), nw.col("ts") >= nw.col("since"))
+    return engine.keep(pairs.select("user", "item", "at").unique())
 
 
 def _featured(
