@@ -210,6 +210,7 @@ class Variant:
     seed: int
     training: Training
     resampled: bool
+    reads: tuple[str, ...] | None = None
 
     def sample(self, row: np.ndarray) -> np.ndarray:
         """All rows, or a bootstrap sample's distinct rows (about 63 % of them)."""
@@ -226,6 +227,7 @@ def variants(
     seed: int,
     training: Training,
     name: str = "model",
+    reads: Sequence[str] | None = None,
 ) -> list[Variant]:
     """The n models that `train_models` trains.
 
@@ -249,7 +251,8 @@ def variants(
         own = replace(training, seed=seed + number, optimiser=optimiser, lr=lr, decay=decay)
         maker = makers[number % len(makers)]
         called = name if n == 1 else f"{name}_{number}"
-        found.append(Variant(called, maker, seed + number, own, "data" in vary))
+        columns = None if reads is None else tuple(reads)
+        found.append(Variant(called, maker, seed + number, own, "data" in vary, columns))
     return found
 
 
@@ -257,7 +260,7 @@ def trained(one: Variant, rows: Rows, row: np.ndarray, task: Task, count: int) -
     """A teacher fitted on these rows, out of fold when there is more than one fold."""
     if count > 1:
         return fitted_out_of_fold(one, rows, row, task, count)
-    return fit_teacher(one.make, rows, row, task, name=one.name, seed=one.seed, training=one.training)
+    return fit_teacher(one.make, rows, row, task, name=one.name, seed=one.seed, training=one.training, reads=one.reads)
 
 
 def fitted_out_of_fold(one: Variant, rows: Rows, row: np.ndarray, task: Task, count: int) -> OutOfFold:
@@ -272,6 +275,7 @@ def fitted_out_of_fold(one: Variant, rows: Rows, row: np.ndarray, task: Task, co
             name=f"{one.name}/{held}",
             seed=one.seed,
             training=one.training,
+            reads=one.reads,
         )
         for held in range(count)
     )

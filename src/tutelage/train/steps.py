@@ -47,6 +47,7 @@ def train_models(
     folds: int = 5,
     training: Training | None = None,
     seed: int = 0,
+    reads: Sequence[str] | None = None,
 ) -> tuple[Teacher, ...]:
     """Step 1: n teachers, which answer the rows they were fitted on out of fold.
 
@@ -60,9 +61,10 @@ def train_models(
         folds: number of folds; 1 fits once, and the teacher declares these rows as seen.
         training: settings for nn.Modules.
         seed: of the first teacher; the others count on.
+        reads: their columns, of one source perhaps; the student's unless given.
     """
     chosen = rows.labelled_train if row is None else np.asarray(row)
-    planned = variants(make, n, vary, seed, training or Training(), name)
+    planned = variants(make, n, vary, seed, training or Training(), name, reads)
     return tuple(trained(one, rows, one.sample(chosen), task_of(rows), folds) for one in planned)
 
 

@@ -1,0 +1,139 @@
+"""What the shops have in common: one teacher per source, teachers of the integrated table, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import narwhals.stable.v2 as nw
+import numpy as np
+from torch import nn
+
+from ..core import InputError, Teacher, require
+from ..data import Recipe, Rows, rows_of
+from ..data.engines import Engine
+from ..data.quarantine import Quarantine
+from ..data.sources import Source
+from ..data.split import Split
+from ..train import train_models
+
+Who = Literal["sources", "table", "both"]
+"""Who teaches: one teacher per source, teachers of the integrated table, or all of them."""
+STUDENT = "features"
+"""The column that students of the classification tasks read."""
+NAMES = ("no", "yes")
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A model and what it learns from.
+
+    Attributes:
+        name: of the teacher: that of its source, in a word.
+        make: makes the model.
+        reads: columns of the source.
+    """
+
+    name: str
+    make: Callable[[], Any]
+    reads: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A shop, ready to distil.
+
+    Attributes:
+        title: of the report.
+        rows: the table.
+        student: makes the student.
+        teachers: makes the teachers under each seed.
+    """
+
+    title: str
+    rows: Rows
+    student: Callable[[], nn.Module]
+    teachers: Callable[[int], tuple[Teacher, ...]]
+
+
+def read_all(sources: Sequence[Source], engine: Engine, quarantine: Quarantine) -> dict[str, nw.LazyFrame[Any]]:
+    """Frames by the names of their sources; prints how many records each had and how many were rejected."""
+    found: dict[str, nw.LazyFrame[Any]] = {}
+    for source in sources:
+        loaded = source.read(engine)
+        quarantine.put(source.name, loaded.rejected)
+        counts = loaded.counts
+        print(f"{source.name}: {counts.read} records, {counts.kept} kept, {counts.rejected} in quarantine")
+        found[source.name] = loaded.frame
+    return found
+
+
+def prepared(
+    table: Mapping[str, np.ndarray],
+    yes: np.ndarray,
+    recipe: Callable[[Mapping[str, tuple[str, ...]]], Recipe],
+    blocks: Mapping[str, tuple[str, ...]],
+    parts: Split,
+    labelled: float,
+) -> Rows:
+    """Rows of a yes or no question, prepared by recipes that are fitted on the training rows.
+
+    Args:
+        table: raw columns [N].
+        yes: the answers, bool [N].
+        recipe: makes a recipe with these blocks of raw columns as outputs. It is fitted twice: once for the student
+            alone, to be saved with it, and once for the teachers.
+        blocks: raw columns of each block; that of `STUDENT` is the student's.
+        parts: the split.
+        labelled: share of the training rows whose label is known.
+
+    Raises:
+        InputError: a share of labels is none.
+    """
+    if not 0.0 < labelled <= 1.0:
+        raise InputError(f"labelled is a share of rows in (0, 1], got {labelled}")
+    own = recipe({STUDENT: blocks[STUDENT]}).fit(table, parts.train)
+    others = recipe({name: block for name, block in blocks.items() if name != STUDENT}).fit(table, parts.train)
+    known = np.ones(len(yes), dtype=bool)
+    hidden = np.random.default_rng(0).permutation(parts.train)[max(2, round(labelled * len(parts.train))) :]
+    known[hidden] = False
+    rows = rows_of(
+        {**table, **own.apply(table), **others.apply(table)},
+        np.where(yes, NAMES[1], NAMES[0]),
+        inputs=(STUDENT,),
+        names=NAMES,
+        train=parts.train,
+        validation=parts.validation,
+        test=parts.test,
+        labelled=known,
+    )
+    return replace(rows, preparation=own)
+
+
+def taught(sources: Sequence[Lesson], table: Sequence[Lesson], who: Who, rows: Rows, seed: int) -> list[Teacher]:
+    """Teachers that answer the rows they were fitted on, all labelled training rows, out of fold.
+
+    Args:
+        sources: one lesson per source.
+        table: lessons of the integrated table.
+        who: which of them.
+        rows: the table.
+        seed: of the models and folds.
+    """
+    lessons = [*(sources if who != "table" else ()), *(table if who != "sources" else ())]
+    models = [train_models(rows, one.make, 1, name=one.name, reads=one.reads, seed=seed) for one in lessons]
+    return [teacher for made in models for teacher in made]
+
+
+def trees(**changed: Any) -> Callable[[], Any]:
+    """Makes boosted trees that are the same on every run."""
+    lightgbm = require("lightgbm", extra="gbm", why="train the boosted trees")
+    settings = {"n_estimators": 80, "num_leaves": 15, "n_jobs": 1, "verbosity": -1, "deterministic": True} | changed
+    return lambda: lightgbm.LGBMClassifier(**settings)
+
+
+def linear(**changed: Any) -> Callable[[], Any]:
+    """Makes a logistic regression."""
+    models = require("sklearn.linear_model", extra="sklearn", why="train the linear teachers")
+    return lambda: models.LogisticRegression(**({"max_iter": 500} | changed))
