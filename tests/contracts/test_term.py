@@ -24,6 +24,7 @@ from tutelage.teaching.terms import (
     GaussianKL,
     GaussianNLL,
     Huber,
+    ListNet,
     LogitL1,
     LogitMSE,
     ReverseKL,
@@ -59,6 +60,8 @@ TERMS = {
     "huber": Huber(),
     "l1": L1(),
     "gaussian_kl": GaussianKL(),
+    "listnet": ListNet(),
+    "listnet at 3": ListNet(3.0),
     "gaussian_kl in units": GaussianKL((3.0,), (7.0,)),
 }
 AVERAGES = {

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from ..core import Answer, Classes, InputError, Labels, Signals, Values
+from ..core import Answer, Classes, InputError, Labels, Scores, Signals, Values
 from ..ops.reliability import confusion_posterior, fit_temperature, residual_scale
 
 MIN_ROWS = 10
@@ -68,6 +68,8 @@ class Temperature:
         """The answer with softened or sharpened scores."""
         if isinstance(answer, Classes):
             return Classes(answer.scores / self.value, "logits", answer.coverage, answer.valid)
+        if isinstance(answer, Scores):
+            return replace(answer, score=answer.score / self.value)
         return Labels(answer.logits / self.value, answer.coverage, answer.valid)
 
     def __str__(self) -> str:
@@ -155,7 +157,26 @@ def calibrate(answer: Answer, target: Tensor, labelled: Tensor) -> Calibration:
         if int(known.any(-1).sum()) < MIN_ROWS or answer.scale is not None:
             return AsIs()
         return Residual(tuple(residual_scale(answer.mean, target, known).tolist()))
+    if isinstance(answer, Scores):
+        return _calibrate_ranking(answer, target, labelled)
     raise InputError(f"answers of type {type(answer).__name__} have no calibration yet")
+
+
+def _calibrate_ranking(answer: Scores, target: Tensor, labelled: Tensor) -> Calibration:
+    """The temperature at which relevant candidates are most likely to be chosen first; each counts alike.
+
+    Scores of rankers come in any unit (counts, cosines), so they are first brought to a spread of 1.
+    """
+    known = answer.listed & (answer.valid & labelled).unsqueeze(-1)
+    row, place = ((target > 0) & known).nonzero(as_tuple=True)
+    if len(row.unique()) < MIN_ROWS:
+        return AsIs()
+    away = answer.centred()[known]
+    spread = float(away.double().square().mean().sqrt())
+    if not spread > 0:
+        return AsIs()
+    scores = (answer.score / spread).masked_fill(~answer.listed, -torch.inf)
+    return Temperature(spread * fit_temperature(scores[row], place))
 
 
 def from_json(value: Mapping[str, Any]) -> Calibration:

@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tutelage.core import KINDS, NEEDS, Classes, Context, InputError, Labels, Term, Values
+from tutelage.core import KINDS, NEEDS, Classes, Context, InputError, Labels, Scores, Term, Values
 from tutelage.ops.mixing import mixed
 from tutelage.ops.schedules import schedule
 
@@ -103,6 +103,10 @@ def _cases(kind: str, dtype: torch.dtype) -> Iterator[_Case]:
     known = torch.tensor([True, True, False, True, False])
     partly = _answer(kind, plain, coverage=known.expand(TEACHERS, WIDTH))
     yield _Case("partial coverage", partly, leaf, _context(kind, leaf), 2.0)
+    if kind == "scores":
+        listed = torch.arange(WIDTH) != torch.arange(TEACHERS).view(-1, 1, 1)
+        own = Scores.of(plain, listed=listed.expand_as(plain))
+        yield _Case("lists of their own", own, leaf, _context(kind, leaf), 1.0)
 
 
 def _answer(kind: str, numbers: Tensor, coverage: Tensor | None = None) -> Any:
@@ -111,6 +115,9 @@ def _answer(kind: str, numbers: Tensor, coverage: Tensor | None = None) -> Any:
         return Classes.of(numbers, "logits", coverage=coverage)
     if kind == "labels":
         return Labels.of(numbers, coverage=coverage)
+    if kind == "scores":
+        listed = None if coverage is None else coverage.unsqueeze(-2).expand_as(numbers)
+        return Scores.of(numbers, listed=listed)
     return Values.of(numbers[..., 0], numbers[..., 1].exp(), coverage=coverage)
 
 
@@ -121,6 +128,8 @@ def _context(kind: str, leaf: Tensor) -> Context:
     if kind == "classes":
         return Context(target=torch.arange(rows) % width, labelled=labelled)
     target = (torch.arange(rows * width) % 2).view(rows, width).to(leaf.dtype)
+    if kind == "scores":
+        return Context(target=target, labelled=labelled)
     return Context(target=target, labelled=labelled.unsqueeze(-1).expand(rows, width))
 
 
@@ -191,8 +200,13 @@ def _check_silent(term: Term, case: _Case, where: str) -> None:
 
 
 def _check_single(term: Term, case: _Case, where: str) -> None:
-    parts = {Classes: ("scores",), Labels: ("logits",), Values: ("mean", "scale")}[type(case.teachers)]
-    held = {name: getattr(case.teachers, name) for name in (*parts, "coverage", "valid")}
+    parts = {
+        Classes: ("scores", "coverage"),
+        Labels: ("logits", "coverage"),
+        Values: ("mean", "scale", "coverage"),
+        Scores: ("item", "score", "listed"),
+    }[type(case.teachers)]
+    held = {name: getattr(case.teachers, name) for name in (*parts, "valid")}
     alone, first = (replace(case.teachers, **{name: one[at] for name, one in held.items()}) for at in (0, slice(1)))
     alone = term.statistic(alone, case.temperature, case.context)
     first = term.statistic(first, case.temperature, case.context)
@@ -226,7 +240,7 @@ def _check_identity(term: Term) -> None:
 
 def _check_equality(term: Term, case: _Case, divergence: bool) -> None:
     first = case.teachers
-    numbers = {"classes": "scores", "labels": "logits"}.get(term.answers)
+    numbers = {"classes": "scores", "labels": "logits", "scores": "score"}.get(term.answers)
     same = torch.stack([first.mean[0], first.scale[0].log()], -1) if numbers is None else getattr(first, numbers)[0]
     leaf = same.clone().requires_grad_()
     losses = _loss(term, case, leaf, _phi(term, case)[0])

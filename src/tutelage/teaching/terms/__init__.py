@@ -4,6 +4,7 @@ from .classes import JSD, KL, CrossEntropy, ReverseKL, SquaredError, TotalVariat
 from .decoupled import DKD
 from .labels import BinaryCrossEntropy, BinaryKL
 from .logits import DIST, LSKD, LogitL1, LogitMSE
+from .ranking import ListNet
 from .values import L1, MSE, GaussianKL, GaussianNLL, Huber
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "GaussianKL",
     "GaussianNLL",
     "Huber",
+    "ListNet",
     "LogitL1",
     "LogitMSE",
     "ReverseKL",
