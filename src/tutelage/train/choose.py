@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..core import Batch, Context, Fusion, InputError, Signals, Task
-from ..fusion import Entropy, GeometricMean, Mean, Performance, SoftVote, Stacking
+from ..fusion import Borda, Entropy, GeometricMean, Mean, Performance, ReciprocalRank, SoftVote, Stacking
 from ..teaching import Memory
 from ..teaching import calibration as calibrating
 from ..teaching.ensemble import answer_of
@@ -27,7 +27,7 @@ def candidates(task: Task) -> tuple[Fusion, ...]:
     if task.space.kind == "values":
         return Mean(), Performance(reward="inv_mse"), Stacking()
     if task.space.kind == "scores":
-        return (Mean(),)
+        return Mean(), GeometricMean(), Borda(), ReciprocalRank(), Performance()
     return Mean(), GeometricMean(), SoftVote(), Entropy(), Performance(), Stacking()
 
 

@@ -117,8 +117,8 @@ class Scores:
         return self
 
     def to_arrays(self) -> dict[str, Tensor]:
-        """`item` int64, `score` float and `listed` bool [B, N], and `valid` bool [B]."""
-        return {"item": self.item, "score": self.score, "listed": self.listed, "valid": self.valid}
+        """`score` float, `item` int64 and `listed` bool [B, N], and `valid` bool [B]."""
+        return {"score": self.score, "item": self.item, "listed": self.listed, "valid": self.valid}
 
     def meta(self) -> dict[str, Any]:
         """Nothing stays the same from row to row but the name."""

@@ -4,7 +4,7 @@ from .classes import JSD, KL, CrossEntropy, ReverseKL, SquaredError, TotalVariat
 from .decoupled import DKD
 from .labels import BinaryCrossEntropy, BinaryKL
 from .logits import DIST, LSKD, LogitL1, LogitMSE
-from .ranking import ListNet
+from .ranking import ListNet, PlackettLuce
 from .values import L1, MSE, GaussianKL, GaussianNLL, Huber
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "ListNet",
     "LogitL1",
     "LogitMSE",
+    "PlackettLuce",
     "ReverseKL",
     "SquaredError",
     "TotalVariation",
