@@ -11,13 +11,22 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .core import Batch, Classes, InputError, Labels, Signals, Space, Step, TutelageError, Values
+    from .core import Batch, Classes, InputError, Labels, Scores, Signals, Space, Step, TutelageError, Values
     from .data import Rows, fit_table, read_images, read_table, rows_of
-    from .nets import MLP, ConvNet
+    from .nets import MLP, ConvNet, TwoTowers
     from .report import Report
     from .store import Store
-    from .tasks import Classification, MultiLabel, Regression
-    from .teachers import EstimatorTeacher, ModuleTeacher, OnnxTeacher, RuleTeacher, aligned, load_teacher, optimised
+    from .tasks import Classification, MultiLabel, Ranking, Regression
+    from .teachers import (
+        EstimatorTeacher,
+        ModuleTeacher,
+        OnnxTeacher,
+        RankingTeacher,
+        RuleTeacher,
+        aligned,
+        load_teacher,
+        optimised,
+    )
     from .teaching import Distillation, Ensemble, Live, Memory, Objective
     from .train import (
         Lane,
@@ -37,13 +46,13 @@ if TYPE_CHECKING:
     )
 
 HOME = {
-    "core": "Batch Classes InputError Labels Signals Space Step TutelageError Values",
+    "core": "Batch Classes InputError Labels Scores Signals Space Step TutelageError Values",
     "data": "Rows fit_table read_images read_table rows_of",
-    "nets": "MLP ConvNet",
+    "nets": "MLP ConvNet TwoTowers",
     "report": "Report",
     "store": "Store",
-    "tasks": "Classification MultiLabel Regression",
-    "teachers": "EstimatorTeacher ModuleTeacher OnnxTeacher RuleTeacher aligned load_teacher optimised",
+    "tasks": "Classification MultiLabel Ranking Regression",
+    "teachers": "EstimatorTeacher ModuleTeacher OnnxTeacher RankingTeacher RuleTeacher aligned load_teacher optimised",
     "teaching": "Distillation Ensemble Live Memory Objective",
     "train": "Lane OutOfFold Run Training calculate_differences distill evaluate_performance fit "
     "generate_distillation_targets generate_predictions load optimize_model sweep train_models",
@@ -69,17 +78,21 @@ __all__ = [
     "Objective",
     "OnnxTeacher",
     "OutOfFold",
+    "Ranking",
+    "RankingTeacher",
     "Regression",
     "Report",
     "Rows",
     "RuleTeacher",
     "Run",
+    "Scores",
     "Signals",
     "Space",
     "Step",
     "Store",
     "Training",
     "TutelageError",
+    "TwoTowers",
     "Values",
     "__version__",
     "aligned",

@@ -21,7 +21,7 @@ from .protocols import (
 )
 from .shortcuts import Blind, Graded, HardGraded, Mixing, Pulling
 from .signals import Signals
-from .spaces import FLOOR, KINDS, Answer, Classes, Labels, Space, Values
+from .spaces import FLOOR, KINDS, Answer, Classes, Labels, Scores, Space, Values
 
 __all__ = [
     "FLOOR",
@@ -46,6 +46,7 @@ __all__ = [
     "Mixing",
     "Pulling",
     "Renewable",
+    "Scores",
     "SignalSource",
     "Signals",
     "Space",

@@ -270,7 +270,7 @@ class Task(Protocol):
     """What the student is for: answer space, hard loss, metrics.
 
     Attributes:
-        name: `classification`, `multilabel`, `regression`.
+        name: `classification`, `multilabel`, `regression`, `ranking`.
         space: kind of answer and names.
         headline: the metric a table is sorted by.
         higher_is_better: direction of each metric.

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..core import Batch, Columns, InputError, LeakageError, Space
+from ..core import Batch, Columns, InputError, LeakageError, Space, Task
+from .candidates import check_candidates
 from .prepare import fit_table
 from .target import encode_target, split
 
@@ -65,15 +66,16 @@ class Rows:
     Args:
         columns: raw columns, name to array [N, ...]; what teachers and preparation read.
         inputs: the student's columns, in the order of the student's arguments; numeric.
-        target: int64 [N] (classes), float [N, C] (labels) or float [N, D] (values).
+        target: int64 [N] (classes), float [N, C] (labels), float [N, D] (values) or [N, candidates] (relevances).
         space: kind of answer and names.
-        labelled: bool [N] (classes) or like `target`: whose labels training may use.
+        labelled: bool [N] (classes, rankings) or like `target`: whose labels training may use.
         train: row numbers the student trains on, labelled or not.
         validation: labelled row numbers for early stopping, calibration and choices.
         test: sealed row numbers.
         weight: trust per row, float [N]; 1 unless given.
         known: like `labelled`: which targets are there at all; everywhere unless given. Evaluation uses it.
         preparation: how the student's columns were made from raw ones, replayed by a saved run.
+        task: what the student is for, where it is not the plain task of the space.
 
     Raises:
         InputError: lengths differ, a row number does not exist, a student column is not numeric or not finite.
@@ -91,6 +93,7 @@ class Rows:
     weight: np.ndarray | None = None
     preparation: Preparation | None = None
     known: np.ndarray | None = None
+    task: Task | None = None
 
     def __post_init__(self) -> None:
         sizes = {name: len(column) for name, column in self.columns.items()} | {"target": len(self.target)}
@@ -109,6 +112,8 @@ class Rows:
                     f"student column {name!r} holds NaN or infinity in {len(bad)} rows (first {bad[:5].tolist()}): "
                     "fill or drop them, or let a preparation do it"
                 )
+        if self.space.kind == "scores":
+            check_candidates(self.columns, self.inputs, self.target, self.space)
         _check_splits(len(self), self.train, self.validation, self.test)
 
     def __len__(self) -> int:
@@ -192,6 +197,7 @@ def rows_of(
     inputs: Sequence[str] | None = None,
     names: Sequence[str] | None = None,
     space: Space | None = None,
+    task: Task | None = None,
     train: np.ndarray | None = None,
     validation: np.ndarray | None = None,
     test: np.ndarray | None = None,
@@ -204,10 +210,12 @@ def rows_of(
 
     Args:
         columns: one feature matrix [N, F] (then called `features`), or name to array.
-        target: class names or numbers [N], yes/no [N, C] of booleans, or floats [N] or [N, D].
+        target: class names or numbers [N], yes/no [N, C] of booleans, floats [N] or [N, D], or relevances of
+            candidates [N, candidates] with `task=Ranking(...)`.
         inputs: the student's columns; all numeric ones unless given.
         names: names of the classes, labels or columns; found out unless given.
         space: kind of answer, where the target's type does not tell it.
+        task: what the student is for, where the plain task of the space is not meant; brings its space along.
         train: row numbers; together with `validation` and `test` or not at all.
         validation: row numbers.
         test: row numbers.
@@ -219,7 +227,7 @@ def rows_of(
         seed: of the split 70/15/15, stratified by class, when none is given.
     """
     table = dict(columns) if isinstance(columns, Mapping) else {"features": np.asarray(columns)}
-    coded, found, known = encode_target(target, names, space)
+    coded, found, known = encode_target(target, names, space if task is None else task.space)
     if train is None:
         if validation is not None or test is not None:
             raise InputError("give train, validation and test rows together, or none of them")
@@ -248,6 +256,7 @@ def rows_of(
         weight,
         preparation,
         known,
+        task,
     )
 
 

@@ -50,7 +50,7 @@ class Report:
 
     Args:
         title: name of the run.
-        task: "classification", "multilabel" or "regression".
+        task: "classification", "multilabel", "regression" or "ranking".
         created: UTC time in ISO form.
         command: what to type to repeat the run.
         version: versions of tutelage and what it stood on.

@@ -8,6 +8,7 @@ from .load import load_teacher
 from .module import ModuleTeacher
 from .onnx import OnnxTeacher
 from .optimise import Optimised, optimised
+from .ranker import Ranker, RankingTeacher
 from .rule import RuleTeacher
 from .saved import load_estimator
 from .stored import StoredRowsTeacher, StoredTeacher, stored
@@ -19,6 +20,8 @@ __all__ = [
     "ModuleTeacher",
     "OnnxTeacher",
     "Optimised",
+    "Ranker",
+    "RankingTeacher",
     "RuleTeacher",
     "StoredRowsTeacher",
     "StoredTeacher",

@@ -18,6 +18,7 @@ from ..core import (
     Fusion,
     KnowsRows,
     Labels,
+    Scores,
     Signals,
     Space,
     Target,
@@ -27,6 +28,7 @@ from ..core import (
 )
 from ..fusion import PerTeacher
 from ..ops.mixing import mixed, moments
+from ..ops.simplex import positive
 from ..store.fingerprint import digest
 from . import calibration as calibrating
 from .calibration import AsIs, Calibration
@@ -131,6 +133,10 @@ def answer_of(result: Weights | Target, stacked: Any) -> Any:
         return Classes.from_probs(_renormalised(mixed(stacked.probs(), weights), valid), valid=valid, coverage=known)
     if isinstance(stacked, Labels):
         return Labels.from_probs(mixed(stacked.probs(), weights), valid=valid, coverage=known)
+    if isinstance(stacked, Scores):
+        known = stacked.common.any(0)
+        logs = positive(mixed(stacked.probs(), weights)).log()
+        return Scores.of(logs, stacked.item[0], listed=known, valid=valid)
     if stacked.scale is None:
         return Values.of(mixed(stacked.mean, weights), valid=valid, coverage=known)
     mean, variance = moments(stacked.mean, stacked.scale.square(), weights)

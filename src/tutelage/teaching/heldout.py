@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..core import Batch, Fittable, Fusion, LeakageError, Signals, SignalSource, Teacher
+from ..core import Batch, Fittable, Fusion, LeakageError, Scores, Signals, SignalSource, Teacher
+from ..core.spaces.scores import log_softmax_over
 from ..fusion.trust import PerTeacher
 from . import calibration as calibrating
 from .calibration import AsIs, Calibration, calibrate
@@ -94,7 +95,8 @@ def flag_seen(answer_train: Any, answer_heldout: Any, train: Batch, heldout: Bat
 def row_loss(answer: Any, batch: Batch) -> tuple[Tensor, Tensor]:
     """Loss of an answer per row, float64 [B], and where it could be taken (a label and an answer), bool [B].
 
-    Cross-entropy for classes, its mean over labels for labels, squared error averaged over columns for values.
+    Cross-entropy for classes and of the relevant candidates of rankings, its mean over labels for labels, squared
+    error averaged over columns for values.
     """
     ready = AsIs().apply(answer)
     if ready.kind_of_space == "classes":
@@ -102,6 +104,8 @@ def row_loss(answer: Any, batch: Batch) -> tuple[Tensor, Tensor]:
         known = batch.labelled & ready.valid & ready.coverage[target]
         logs = ready.log_probs().gather(-1, target.unsqueeze(-1)).squeeze(-1)
         return -logs.masked_fill(~known, 0.0).double(), known
+    if ready.kind_of_space == "scores":
+        return _ranking_loss(ready, batch)
     entry = batch.labelled & ready.valid
     if ready.kind_of_space == "labels":
         truth = batch.target.to(ready.logits)
@@ -110,3 +114,14 @@ def row_loss(answer: Any, batch: Batch) -> tuple[Tensor, Tensor]:
         losses = (ready.mean - batch.target).square()
     total = losses.masked_fill(~entry, 0.0).double().sum(-1)
     return total / entry.sum(-1).clamp_min(1), entry.any(-1)
+
+
+def _ranking_loss(answer: Scores, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Over all candidates of a row, those that are not listed standing last, so that short lists have no advantage."""
+    real, known = answer.item >= 0, batch.labelled & answer.valid
+    last = answer.score.masked_fill(~answer.listed, torch.inf).amin(-1, keepdim=True)
+    score = torch.where(answer.listed, answer.score, torch.where(known.unsqueeze(-1), last, 0.0)).double()
+    grade = batch.target.double().clamp_min(0.0).masked_fill(~real, 0.0)
+    logs = log_softmax_over(score, real).masked_fill(~real, 0.0)
+    total = grade.sum(-1)
+    return -(grade * logs).sum(-1) / torch.where(total > 0, total, 1.0), known & (total > 0)

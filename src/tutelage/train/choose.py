@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..core import Batch, Context, Fusion, InputError, Signals, Task
-from ..fusion import Entropy, GeometricMean, Mean, Performance, SoftVote, Stacking
+from ..fusion import Borda, Entropy, GeometricMean, Mean, Performance, ReciprocalRank, SoftVote, Stacking
 from ..teaching import Memory
 from ..teaching import calibration as calibrating
 from ..teaching.ensemble import answer_of
@@ -26,6 +26,8 @@ def candidates(task: Task) -> tuple[Fusion, ...]:
     """Fusions tried when the user names none."""
     if task.space.kind == "values":
         return Mean(), Performance(reward="inv_mse"), Stacking()
+    if task.space.kind == "scores":
+        return Mean(), GeometricMean(), Borda(), ReciprocalRank(), Performance()
     return Mean(), GeometricMean(), SoftVote(), Entropy(), Performance(), Stacking()
 
 
@@ -102,6 +104,9 @@ def heldout_loss(signals: Signals, fusion: Fusion, batch: Batch) -> Tensor:
 def _costed(answer: Any, batch: Batch) -> Tensor:
     """Loss per row; a row without an answer costs what knowing nothing costs: a uniform answer, or the mean."""
     loss, known = row_loss(answer, batch)
+    if answer.kind_of_space == "scores":
+        offered = (answer.item >= 0).sum(-1).clamp_min(1)
+        return torch.where(known, loss, offered.double().log())
     kind = batch.target
     if not kind.dtype.is_floating_point:
         blank = torch.log(torch.tensor(float(answer.coverage.shape[-1])))

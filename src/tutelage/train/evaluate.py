@@ -21,7 +21,9 @@ from .settings import one_thread
 
 
 def task_of(rows: Rows) -> Task:
-    """The task that fits the rows; values are standardised by the labelled training rows."""
+    """The task of the rows, or the one that fits them; values are standardised by the labelled training rows."""
+    if rows.task is not None:
+        return rows.task
     row = rows.labelled_train if len(rows.labelled_train) else rows.validation
     return task_for(rows.space, rows.target[row], rows.labelled[row])
 

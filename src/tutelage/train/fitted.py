@@ -16,7 +16,7 @@ from ..nets import InUnits
 from ..ops.simplex import normalised
 from ..store.fingerprint import digest
 from ..tasks import Regression
-from ..teachers import EstimatorTeacher, ModuleTeacher
+from ..teachers import EstimatorTeacher, ModuleTeacher, RankingTeacher
 from ..teaching import Distillation, Objective
 from ..teaching.ensemble import answer_of
 from ..teaching.sources import Nobody
@@ -161,9 +161,16 @@ def fit_teacher(
     model = make()
     if isinstance(model, nn.Module):
         fit_labels(model, replace(rows, inputs=reads), row, task, training)
+        if task.space.kind == "scores":
+            return RankingTeacher(model.cpu().eval(), reads=reads, items=task.space.names[0], name=name, seen=row)
         plain, _ = in_units(model.cpu().eval(), task)
         output = "logits" if task.name == "classification" else None
         return ModuleTeacher(plain, reads=reads, name=name, space=task.space, output=output, seen=row)
+    if task.space.kind == "scores":
+        raise InputError(
+            f"{name!r} is no nn.Module, and nothing else is fitted to rankings here: fit it yourself and wrap it in a "
+            "RankingTeacher, or give a maker of an nn.Module"
+        )
     if hasattr(model, "set_params") and "random_state" in model.get_params():
         model.set_params(random_state=seed)
     row = row if rows.known is None else row[rows.known[row].reshape(len(row), -1).all(1)]
