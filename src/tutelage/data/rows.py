@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..core import Batch, Columns, InputError, LeakageError, Space
 from .prepare import fit_table
+from .record import DataRecord
 from .target import encode_target, split
 
 
@@ -74,6 +75,7 @@ class Rows:
         weight: trust per row, float [N]; 1 unless given.
         known: like `labelled`: which targets are there at all; everywhere unless given. Evaluation uses it.
         preparation: how the student's columns were made from raw ones, replayed by a saved run.
+        record: what was counted between the sources and the rows; the report of a run shows it.
 
     Raises:
         InputError: lengths differ, a row number does not exist, a student column is not numeric or not finite.
@@ -91,6 +93,7 @@ class Rows:
     weight: np.ndarray | None = None
     preparation: Preparation | None = None
     known: np.ndarray | None = None
+    record: DataRecord = field(default_factory=DataRecord, repr=False)
 
     def __post_init__(self) -> None:
         sizes = {name: len(column) for name, column in self.columns.items()} | {"target": len(self.target)}
@@ -199,6 +202,7 @@ def rows_of(
     weight: np.ndarray | None = None,
     prepare: bool = False,
     seed: int = 0,
+    record: DataRecord | None = None,
 ) -> Rows:
     """Rows from arrays.
 
@@ -217,6 +221,7 @@ def rows_of(
         prepare: give the student one matrix `features`, filled, scaled and coded by a `TablePreparation` that is
             fitted on the training rows and saved with a run; columns [N] of numbers or words.
         seed: of the split 70/15/15, stratified by class, when none is given.
+        record: what was counted on the way to the columns.
     """
     table = dict(columns) if isinstance(columns, Mapping) else {"features": np.asarray(columns)}
     coded, found, known = encode_target(target, names, space)
@@ -248,6 +253,7 @@ def rows_of(
         weight,
         preparation,
         known,
+        record or DataRecord(),
     )
 
 
