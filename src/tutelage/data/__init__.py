@@ -11,11 +11,13 @@ from .fitting import Prepared
 from .images import ImagePreparation, Images, is_image_folder, read_images
 from .prepare import TablePreparation, fit_table
 from .recipe import Recipe
+from .record import DataRecord
 from .rows import Preparation, Rows, Sealed, rows_of
 from .shards import ShardWriter, read_shards, write_prepared
 from .tables import Table, read_columns, read_table
 
 __all__ = [
+    "DataRecord",
     "Feed",
     "FittedRecipe",
     "ImagePreparation",

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..core import Columns, InputError
 from ..core.names import class_name
+from .shift import stability
 
 MOST_CATEGORIES = 100
 DRIFT_BINS = 10
@@ -214,9 +215,3 @@ def _fit_category(name: str, words: np.ndarray, categories: list[Category], left
         left_out[name] = f"is {values.tolist()[0]!r} in all training rows"
     else:
         categories.append(Category(name, tuple(values.tolist()), tuple((counts / len(words)).tolist())))
-
-
-def stability(was: np.ndarray, now: np.ndarray) -> float:
-    """Population stability index between shares of rows, one per bin."""
-    was, now = np.clip(was, 1e-4, None), np.clip(now, 1e-4, None)
-    return float(np.sum((now - was) * np.log(now / was)))

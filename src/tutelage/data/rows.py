@@ -15,6 +15,7 @@ from torch import Tensor
 from ..core import Batch, Columns, InputError, LeakageError, Space, Task
 from .candidates import check_candidates
 from .prepare import fit_table
+from .record import DataRecord
 from .target import encode_target, split
 
 
@@ -76,6 +77,7 @@ class Rows:
         known: like `labelled`: which targets are there at all; everywhere unless given. Evaluation uses it.
         preparation: how the student's columns were made from raw ones, replayed by a saved run.
         task: what the student is for, where it is not the plain task of the space.
+        record: what was counted between the sources and the rows; the report of a run shows it.
 
     Raises:
         InputError: lengths differ, a row number does not exist, a student column is not numeric or not finite.
@@ -94,6 +96,7 @@ class Rows:
     preparation: Preparation | None = None
     known: np.ndarray | None = None
     task: Task | None = None
+    record: DataRecord = field(default_factory=DataRecord, repr=False)
 
     def __post_init__(self) -> None:
         sizes = {name: len(column) for name, column in self.columns.items()} | {"target": len(self.target)}
@@ -205,6 +208,7 @@ def rows_of(
     weight: np.ndarray | None = None,
     prepare: bool = False,
     seed: int = 0,
+    record: DataRecord | None = None,
 ) -> Rows:
     """Rows from arrays.
 
@@ -225,6 +229,7 @@ def rows_of(
         prepare: give the student one matrix `features`, filled, scaled and coded by a `TablePreparation` that is
             fitted on the training rows and saved with a run; columns [N] of numbers or words.
         seed: of the split 70/15/15, stratified by class, when none is given.
+        record: what was counted on the way to the columns.
     """
     table = dict(columns) if isinstance(columns, Mapping) else {"features": np.asarray(columns)}
     coded, found, known = encode_target(target, names, space if task is None else task.space)
@@ -257,6 +262,7 @@ def rows_of(
         preparation,
         known,
         task,
+        record or DataRecord(),
     )
 
 

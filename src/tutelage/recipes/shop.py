@@ -28,7 +28,8 @@ from typing import Any, Literal
 import numpy as np
 
 from ..core import Fusion, InputError, Teacher, require
-from ..data import Rows, rows_of
+from ..data import DataRecord, Rows, rows_of
+from ..data.record import StepRecord
 from ..data.split import time_split
 from ..nets import MLP
 from ..report import Report
@@ -75,10 +76,10 @@ def shop(
         make_bazaar(data, users=users)
     last = START + timedelta(days=DAYS)
     mondays = [START + timedelta(days=day) for day in range(FIRST, DAYS - LABEL_DAYS + 1, 7)]
-    table, said = read_shop(data, mondays, last, engine, folder / "quarantine")
-    for line in said:
+    table, record = read_shop(data, mondays, last, engine, folder / "quarantine")
+    for line in record.lines():
         print(line)
-    rows, pool = make_rows(table, mondays, labelled)
+    rows, pool = make_rows(table, mondays, labelled, record)
     return distill(
         partial(make_student, rows),
         rows,
@@ -97,8 +98,16 @@ def make_student(rows: Rows) -> MLP:
     return MLP(rows.columns[STUDENT].shape[1], 2, (32,))
 
 
-def make_rows(table: dict[str, np.ndarray], mondays: list[datetime], labelled: float) -> tuple[Rows, np.ndarray]:
+def make_rows(
+    table: dict[str, np.ndarray], mondays: list[datetime], labelled: float, record: DataRecord | None = None
+) -> tuple[Rows, np.ndarray]:
     """The rows of the student, and the row numbers of the teachers' own weeks.
+
+    Args:
+        table: all rows.
+        mondays: their days.
+        labelled: share of the student's training rows that are labelled.
+        record: what was counted on the way to the table.
 
     Raises:
         InputError: a share of labels is none, or a part of the split has no row.
@@ -116,6 +125,9 @@ def make_rows(table: dict[str, np.ndarray], mondays: list[datetime], labelled: f
     shown[np.random.default_rng(0).permutation(train)[: max(2, int(labelled * len(train)))]] = True
     shown[validation] = True
     fitted = shop_recipe().fit({name: table[name] for name in INPUTS}, train)
+    used = len(pool) + len(train) + len(validation) + len(test)
+    lost = {f"within {LABEL_DAYS} days of the next part": len(at) - used}
+    split = StepRecord("split", () if record is None else ("rows",), len(at), used, lost)
     rows = rows_of(
         table | fitted.apply({name: table[name] for name in INPUTS}),
         np.where(table["bought"], "yes", "no"),
@@ -126,6 +138,7 @@ def make_rows(table: dict[str, np.ndarray], mondays: list[datetime], labelled: f
         test=test,
         labelled=shown,
         weight=table["confidence"],
+        record=(record or DataRecord()).adding(split),
     )
     return replace(rows, preparation=fitted), pool
 

@@ -52,6 +52,11 @@ def _data(report: Report) -> str:
         return "The sizes of the splits were not recorded."
     lines = ["| split | rows |", "|:--|--:|"]
     lines += [f"| {markdown_text(name)} | {rows:,} |" for name, rows in report.splits.items()]
+    if report.data.sources:
+        lines += ["", "| source | read | kept | in quarantine | late |", "|:--|--:|--:|--:|--:|"]
+    for one in report.data.sources:
+        numbers = (one.read, one.kept, one.rejected, one.late)
+        lines.append(f"| {markdown_text(one.name)} | {' | '.join(f'{number:,}' for number in numbers)} |")
     return "\n".join(lines)
 
 
@@ -86,6 +91,9 @@ def _limits(report: Report) -> str:
     if report.drift is not None:
         drifted = [column.column for column in report.drift.columns if column.flagged]
         limits += [f"Columns that drifted: {', '.join(drifted)}."] if drifted else []
+    for found in report.data.drift:
+        far = [shift.column for shift in found.columns if shift.large]
+        limits += [f"From {found.first} to {found.second} these columns drifted: {', '.join(far)}."] if far else []
     return "\n".join(f"- {markdown_text(item)}" for item in (*limits, *report.notes))
 
 

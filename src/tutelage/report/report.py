@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tutelage.core.errors import InputError
+from tutelage.data.record import DataRecord
 from tutelage.report.codec import decode, encode
 from tutelage.report.parts import (
     Agreement,
@@ -70,6 +71,7 @@ class Report:
         bootstrap_difference: the same for the paired difference to the reference.
         notes: remarks for the reader, one sentence each.
         sources: citation keys of `tutelage.report.citations`.
+        data: what was counted between the sources and the rows.
 
     Raises:
         InputError: when the parts contradict each other.
@@ -106,6 +108,7 @@ class Report:
     notes: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     drift: Drift | None = None
+    data: DataRecord = field(default_factory=DataRecord)
 
     def __post_init__(self) -> None:
         _check(self)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from .._version import __version__
+from ..data.recording import rows_record
 from ..report import (
     Contender,
     Curve,
@@ -69,6 +70,7 @@ def summarise(contest: Contest) -> Report:
         acted=_acted(first),
         notes=_notes(contest.trials),
         sources=_sources(first),
+        data=rows_record(first.rows),
         **pictures(first),
         **_intervals(contest.trials),
     )
