@@ -14,9 +14,11 @@ from ..core import InputError, Teacher, require
 from ..data import Recipe, Rows, rows_of
 from ..data.engines import Engine
 from ..data.quarantine import Quarantine
+from ..data.record import DataRecord
+from ..data.recording import source_parts
 from ..data.sources import Source
 from ..data.split import Split
-from ..train import train_models
+from ..train import Training, train_models
 
 Who = Literal["sources", "table", "both"]
 """Who teaches: one teacher per source, teachers of the integrated table, or all of them."""
@@ -33,11 +35,13 @@ class Lesson:
         name: of the teacher: that of its source, in a word.
         make: makes the model.
         reads: columns of the source.
+        training: settings, for a net.
     """
 
     name: str
     make: Callable[[], Any]
     reads: tuple[str, ...]
+    training: Training | None = None
 
 
 @dataclass(frozen=True)
@@ -57,16 +61,17 @@ class Case:
     teachers: Callable[[int], tuple[Teacher, ...]]
 
 
-def read_all(sources: Sequence[Source], engine: Engine, quarantine: Quarantine) -> dict[str, nw.LazyFrame[Any]]:
-    """Frames by the names of their sources; prints how many records each had and how many were rejected."""
-    found: dict[str, nw.LazyFrame[Any]] = {}
+def read_all(
+    sources: Sequence[Source], engine: Engine, quarantine: Quarantine
+) -> tuple[dict[str, nw.LazyFrame[Any]], DataRecord]:
+    """Frames by the names of their sources, and what was counted."""
+    found, record = dict[str, nw.LazyFrame[Any]](), DataRecord()
     for source in sources:
         loaded = source.read(engine)
         quarantine.put(source.name, loaded.rejected)
-        counts = loaded.counts
-        print(f"{source.name}: {counts.read} records, {counts.kept} kept, {counts.rejected} in quarantine")
+        record = record.adding(*source_parts(source, loaded))
         found[source.name] = loaded.frame
-    return found
+    return found, record
 
 
 def prepared(
@@ -76,6 +81,7 @@ def prepared(
     blocks: Mapping[str, tuple[str, ...]],
     parts: Split,
     labelled: float,
+    record: DataRecord,
 ) -> Rows:
     """Rows of a yes or no question, prepared by recipes that are fitted on the training rows.
 
@@ -86,7 +92,8 @@ def prepared(
             alone, to be saved with it, and once for the teachers.
         blocks: raw columns of each block; that of `STUDENT` is the student's.
         parts: the split.
-        labelled: share of the training rows whose label is known.
+        labelled: share of the training rows whose label the student knows.
+        record: what was counted on the way to the table.
 
     Raises:
         InputError: a share of labels is none.
@@ -107,12 +114,13 @@ def prepared(
         validation=parts.validation,
         test=parts.test,
         labelled=known,
+        record=record,
     )
     return replace(rows, preparation=own)
 
 
 def taught(sources: Sequence[Lesson], table: Sequence[Lesson], who: Who, rows: Rows, seed: int) -> list[Teacher]:
-    """Teachers that answer the rows they were fitted on, all labelled training rows, out of fold.
+    """Teachers that answer the rows they were fitted on, all training rows, out of fold.
 
     Args:
         sources: one lesson per source.
@@ -122,8 +130,12 @@ def taught(sources: Sequence[Lesson], table: Sequence[Lesson], who: Who, rows: R
         seed: of the models and folds.
     """
     lessons = [*(sources if who != "table" else ()), *(table if who != "sources" else ())]
-    models = [train_models(rows, one.make, 1, name=one.name, reads=one.reads, seed=seed) for one in lessons]
-    return [teacher for made in models for teacher in made]
+    found: list[Teacher] = []
+    for one in lessons:
+        found += train_models(
+            rows, one.make, 1, name=one.name, row=rows.train, training=one.training, seed=seed, reads=one.reads
+        )
+    return found
 
 
 def trees(**changed: Any) -> Callable[[], Any]:

@@ -20,6 +20,7 @@ from ..data import Recipe, Rows
 from ..data.aggregates import Count, Distinct, Mean, Recency, Sum
 from ..data.engines import Engine
 from ..data.quarantine import Quarantine
+from ..data.record import DataRecord
 from ..data.sources import Csv
 from ..data.split import Split
 from ..data.steps import Codes, Impute, Log, OneHot, Scale
@@ -53,7 +54,7 @@ BLOCKS = {
 
 def coupons_recipe(blocks: Mapping[str, tuple[str, ...]]) -> Recipe:
     """Sums and counts on a scale of logarithms, gaps filled by the median, one column per category."""
-    used = [name for name in dict.fromkeys(name for block in blocks.values() for name in block)]
+    used = list(dict.fromkeys(name for block in blocks.values() for name in block))
     words, gaps = tuple(name for name in used if name in WORDS), [name for name in used if name in _GAPS]
     numbers = tuple(name for name in used if name not in WORDS)
     counts = tuple(name for name in numbers if name not in _GAPS and name != "days")
@@ -64,8 +65,9 @@ _GAPS = ("buy_mean_retail_disc_28d", "buy_mean_retail_disc_84d", "buy_recency_84
 
 
 def coupons(folder: Path, engine: Engine, quarantine: Quarantine, who: Who, labelled: float) -> Case:
-    """The case of a folder with the tables of Complete Journey; `transactions_sample` may be the full `transactions`."""
-    table = coupons_table(engine, read_journey(folder, engine, quarantine))
+    """The case of a folder with the tables of Complete Journey: `transactions`, or a `transactions_sample`."""
+    frames, record = read_journey(folder, engine, quarantine)
+    table = coupons_table(engine, frames)
     at, end = table["start_date"], table["end_date"]
     parts = (
         (at < VALIDATE) & (end < VALIDATE),
@@ -74,7 +76,7 @@ def coupons(folder: Path, engine: Engine, quarantine: Quarantine, who: Who, labe
     )
     rows = np.arange(len(at))
     split = Split(*(np.flatnonzero(part) for part in parts), unused=rows[~(parts[0] | parts[1] | parts[2])])
-    made = prepared(table, table["redeemed_it"] > 0, coupons_recipe, BLOCKS, split, labelled)
+    made = prepared(table, table["redeemed_it"] > 0, coupons_recipe, BLOCKS, split, labelled, record)
     return Case(
         "Coupons of a grocer: purchases, coupons, catalogue and people, one student",
         made,
@@ -83,10 +85,12 @@ def coupons(folder: Path, engine: Engine, quarantine: Quarantine, who: Who, labe
     )
 
 
-def read_journey(folder: Path, engine: Engine, quarantine: Quarantine) -> dict[str, nw.LazyFrame[Any]]:
+def read_journey(
+    folder: Path, engine: Engine, quarantine: Quarantine
+) -> tuple[dict[str, nw.LazyFrame[Any]], DataRecord]:
     """The tables that the shop needs, under the names of the public package."""
     names = ("transactions", "products", "coupons", "coupon_redemptions", "campaigns", "campaign_descriptions")
-    sources = [Csv(name, _file(folder, name)) for name in (*names, "demographics")]
+    sources = [Csv(name, table_file(folder, name)) for name in (*names, "demographics")]
     return read_all(sources, engine, quarantine)
 
 
@@ -139,7 +143,7 @@ def again(row: dict[str, float]) -> str | None:
     return "no" if row["sent"] >= 4 and row["redeemed"] == 0 else None
 
 
-def _file(folder: Path, name: str) -> Path:
+def table_file(folder: Path, name: str) -> Path:
     """The file of a table: plain or packed, whole or a sample."""
     for stem in (name, f"{name}_sample"):
         for end in (".csv", ".csv.gz"):

@@ -26,16 +26,35 @@ from ..data.split import Split
 from ..data.steps import Impute, Log, Scale
 from ..nets import MLP
 from ..teachers import RuleTeacher
+from ..train import Training
 from ._shop_case import NAMES, STUDENT, Case, Lesson, Who, linear, prepared, read_all, taught, trees
 
 LIKED, PRIOR = 4.0, 5.0
 """Stars that count as liking; how many average ratings each mean starts from."""
 GENRES = (
-    "Action Adventure Animation Children Comedy Crime Documentary Drama Fantasy Film-Noir Horror IMAX Musical Mystery "
-    "Romance Sci-Fi Thriller War Western"
-).split()
+    "Action",
+    "Adventure",
+    "Animation",
+    "Children",
+    "Comedy",
+    "Crime",
+    "Documentary",
+    "Drama",
+    "Fantasy",
+    "Film-Noir",
+    "Horror",
+    "IMAX",
+    "Musical",
+    "Mystery",
+    "Romance",
+    "Sci-Fi",
+    "Thriller",
+    "War",
+    "Western",
+)
 USER, FILM, TASTE = ("user_seen", "user_likes"), ("film_seen", "film_likes"), ("genre_seen", "genre_likes")
 ITEM = ("year", "age", "film_tags", *GENRES)
+FACTORS = Training(epochs=6, lr=1e-2, batch_size=1024, optimiser="adamw", decay=0.1)
 BLOCKS = {
     "history": (*USER, *TASTE),
     "crowd": FILM,
@@ -55,9 +74,9 @@ def films_recipe(blocks: Mapping[str, tuple[str, ...]]) -> Recipe:
 def films(folder: Path, engine: Engine, quarantine: Quarantine, who: Who, labelled: float) -> Case:
     """The case of a folder with ratings.csv, tags.csv and movies.csv: any edition of MovieLens with these names."""
     sources = [Csv(name, folder / f"{name}.csv") for name in ("ratings", "tags", "movies")]
-    frames = read_all(sources, engine, quarantine)
+    frames, record = read_all(sources, engine, quarantine)
     table = films_table(engine, frames)
-    rows = prepared(table, table["liked"] > 0, films_recipe, BLOCKS, per_user(table), labelled)
+    rows = prepared(table, table["liked"] > 0, films_recipe, BLOCKS, per_user(table["userId"]), labelled, record)
     return Case(
         "Films: history, crowd, item and factors, one student",
         rows,
@@ -89,7 +108,7 @@ def films_table(engine: Engine, frames: Mapping[str, nw.LazyFrame[Any]]) -> dict
 
 
 def so_far(spine: nw.LazyFrame[Any], events: nw.LazyFrame[Any], on: tuple[str, ...], name: str) -> nw.LazyFrame[Any]:
-    """The spine with `{name}_seen` and `{name}_liked`: how many events of the key came strictly before, how many liked."""
+    """The spine with `{name}_seen` and `{name}_liked`: events of the key strictly before it, and the liked of them."""
     seen, liked = f"{name}_seen", f"{name}_liked"
     moments = events.group_by(*on, "timestamp").agg(nw.len().alias(seen), nw.col("liked").sum().alias(liked))
     whole = [nw.col(column).cum_sum().over(*on, order_by="timestamp").alias(column) for column in (seen, liked)]
@@ -109,14 +128,18 @@ def genres(words: np.ndarray) -> dict[str, np.ndarray]:
     return {genre: np.array([genre in part for part in parts], dtype=np.float64) for genre in GENRES}
 
 
-def per_user(table: Mapping[str, np.ndarray]) -> Split:
+def per_user(user: np.ndarray) -> Split:
     """Per user in time: the first 70 % of the rows train, the next 10 % validate, the rest is tested."""
-    user = table["userId"]
-    first = np.r_[True, user[1:] != user[:-1]]
-    start, group = np.flatnonzero(first), np.cumsum(first) - 1
-    share = (np.arange(len(user)) - start[group] + 0.5) / np.bincount(group)[group]
+    share = share_of(user)
     cuts = (share < 0.7, (share >= 0.7) & (share < 0.8), share >= 0.8)
     return Split(*(np.flatnonzero(cut) for cut in cuts), unused=np.zeros(0, np.int64))
+
+
+def share_of(user: np.ndarray) -> np.ndarray:
+    """How far each event is on the way through those of its user, in (0, 1); users' events lie together, in order."""
+    first = np.r_[True, user[1:] != user[:-1]]
+    start, group = np.flatnonzero(first), np.cumsum(first) - 1
+    return (np.arange(len(user)) - start[group] + 0.5) / np.bincount(group)[group]
 
 
 def teachers(rows: Rows, seed: int, who: Who) -> tuple[Teacher, ...]:
@@ -126,7 +149,7 @@ def teachers(rows: Rows, seed: int, who: Who) -> tuple[Teacher, ...]:
         Lesson("history", trees(), ("history",)),
         Lesson("crowd", linear(), ("crowd",)),
         Lesson("item", trees(), ("item",)),
-        Lesson("factors", lambda: Factors(users, items), ("user", "film")),
+        Lesson("factors", lambda: Factors(users, items), ("user", "film"), FACTORS),
     )
     table = (Lesson("table trees", trees(), (STUDENT,)), Lesson("table linear", linear(), (STUDENT,)))
     rule = RuleTeacher(

@@ -16,6 +16,7 @@ from ..core import Teacher
 from ..data import Recipe, Rows
 from ..data.engines import Engine
 from ..data.quarantine import Quarantine
+from ..data.record import StepRecord
 from ..data.sources import Csv
 from ..data.split import stratified_split
 from ..data.steps import Codes, Log, OneHot, Scale
@@ -49,12 +50,16 @@ def sessions_recipe(blocks: Mapping[str, tuple[str, ...]]) -> Recipe:
 
 def sessions(folder: Path, engine: Engine, quarantine: Quarantine, who: Who, labelled: float) -> Case:
     """The case of a folder with `online_shoppers_intention.csv`, the public file or a part of it."""
-    frame = read_all([Csv("sessions", folder / FILE)], engine, quarantine)["sessions"]
+    frames, record = read_all([Csv("sessions", folder / FILE)], engine, quarantine)
     words = [nw.col(name).cast(nw.String) for name in KINDS]
-    whole = frame.with_columns(*words).unique().sort(*BEHAVIOUR, *ANALYTICS, *CONTEXT)
+    whole = frames["sessions"].with_columns(*words).unique().sort(*BEHAVIOUR, *ANALYTICS, *CONTEXT)
     table = engine.collect(whole)
+    kept, copies = len(table["Month"]), "the same session again"
+    record = record.adding(
+        StepRecord("rows", ("sessions",), every := record.rows_of("sessions") or 0, kept, {copies: every - kept})
+    )
     yes = table.pop("Revenue").astype(bool)
-    rows = prepared(table, yes, sessions_recipe, BLOCKS, stratified_split(yes, shares=(0.1, 0.2)), labelled)
+    rows = prepared(table, yes, sessions_recipe, BLOCKS, stratified_split(yes, shares=(0.1, 0.2)), labelled, record)
     return Case(
         "Sessions of a shop: behaviour, analytics and context, one student",
         rows,
