@@ -29,6 +29,7 @@ import numpy as np
 
 from ..core import Fusion, InputError, Teacher, require
 from ..data import DataRecord, Rows, rows_of
+from ..data.audit import Audited, Finished, Joining, Learning, Records
 from ..data.record import StepRecord
 from ..data.split import time_split
 from ..nets import MLP
@@ -37,7 +38,19 @@ from ..teachers import RuleTeacher
 from ..train import Training, distill, fit_teacher, task_of
 from ..train.contest import Progress
 from ._bazaar import DAYS, START, make_bazaar
-from ._shop_table import INPUTS, LABEL_DAYS, ORDERS, SEARCHES, STUDENT, read_shop, shop_recipe
+from ._shop_table import (
+    INPUTS,
+    LABEL_DAYS,
+    ORDERS,
+    SEARCHES,
+    STUDENT,
+    days_frame,
+    items_of,
+    read_shop,
+    read_sources,
+    shop_frames,
+    shop_recipe,
+)
 
 FIRST, POOL = 30, 5
 """The first spine day, and how many weeks are the teachers'."""
@@ -75,7 +88,7 @@ def shop(
         data = folder / "shop"
         make_bazaar(data, users=users)
     last = START + timedelta(days=DAYS)
-    mondays = [START + timedelta(days=day) for day in range(FIRST, DAYS - LABEL_DAYS + 1, 7)]
+    mondays = spine_days()
     table, record = read_shop(data, mondays, last, engine, folder / "quarantine")
     for line in record.lines():
         print(line)
@@ -91,6 +104,54 @@ def shop(
         title="Shop: teachers of several sources, one student that sees clicks",
         progress=progress,
     )
+
+
+def audit_shop(
+    *,
+    data: Path | None = None,
+    users: int = 150,
+    engine: Literal["auto", "polars", "duckdb"] = "auto",
+    cuts: int = 2,
+) -> Audited:
+    """What of the shop can be audited: its joins, what the student's recipe learns, and its rows.
+
+    Args:
+        data: folder with the files of a shop; one is made up unless given.
+        users: of the shop that is made up.
+        engine: where tables are read and joined.
+        cuts: Mondays from which on everything is scrambled: clicks, searches, orders and prices, users and items too.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="tutelage-"))
+    if data is None:
+        data = folder / "shop"
+        make_bazaar(data, users=users)
+    last, mondays = START + timedelta(days=DAYS), spine_days()
+    chosen, frames, _ = read_sources(data, last, engine, folder / "quarantine")
+    frames = {name: chosen.keep(frame) for name, frame in frames.items()} | {"days": days_frame(chosen, mondays)}
+
+    def build(tables: dict[str, Any]) -> Any:
+        table, items, _ = shop_frames(chosen, tables, last)
+        columns = chosen.collect(table)
+        columns |= items_of(items, columns)
+        return chosen.table({name: c.tolist() if c.dtype == object else c for name, c in columns.items()})
+
+    times = {"clicks": "ts", "searches": "ts", "orders": "ts", "prices": "since", "days": "at"}
+    records = {name: Records(frame, times.get(name)) for name, frame in frames.items()}
+    columns = chosen.collect(build(frames).sort("at", "user", "item"))
+    rows, _ = make_rows(columns, mondays, 0.1)
+    ahead = ("bought", f"future_exists_{LABEL_DAYS}d")
+    picked = tuple(mondays[len(mondays) * (place + 1) // (cuts + 1)] for place in range(cuts))
+    read = {name: columns[name] for name in (*INPUTS, *ORDERS, *SEARCHES)}
+    return Audited(
+        (Joining(build, records, picked, "days", ("user", "item", "at"), ahead),),
+        (Learning(shop_recipe().fit, {name: columns[name] for name in INPUTS}, rows.train, "student's recipe"),),
+        (Finished(read, columns["bought"], name="columns of students and teachers"),),
+    )
+
+
+def spine_days() -> list[datetime]:
+    """The Mondays, from the first on for which there is a month of history to the last whose label is known."""
+    return [START + timedelta(days=day) for day in range(FIRST, DAYS - LABEL_DAYS + 1, 7)]
 
 
 def make_student(rows: Rows) -> MLP:
