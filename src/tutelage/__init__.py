@@ -17,7 +17,17 @@ if TYPE_CHECKING:
     from .report import Report
     from .store import Store
     from .tasks import Classification, MultiLabel, Regression
-    from .teachers import EstimatorTeacher, ModuleTeacher, OnnxTeacher, RuleTeacher, aligned, load_teacher, optimised
+    from .teachers import (
+        Binding,
+        EstimatorTeacher,
+        ModuleTeacher,
+        OnnxTeacher,
+        RuleTeacher,
+        aligned,
+        bound,
+        load_teacher,
+        optimised,
+    )
     from .teaching import Distillation, Ensemble, Live, Memory, Objective
     from .train import (
         Lane,
@@ -43,7 +53,7 @@ HOME = {
     "report": "Report",
     "store": "Store",
     "tasks": "Classification MultiLabel Regression",
-    "teachers": "EstimatorTeacher ModuleTeacher OnnxTeacher RuleTeacher aligned load_teacher optimised",
+    "teachers": "Binding EstimatorTeacher ModuleTeacher OnnxTeacher RuleTeacher aligned bound load_teacher optimised",
     "teaching": "Distillation Ensemble Live Memory Objective",
     "train": "Lane OutOfFold Run Training calculate_differences distill evaluate_performance fit "
     "generate_distillation_targets generate_predictions load optimize_model sweep train_models",
@@ -53,6 +63,7 @@ _WHERE = {name: package for package, names in HOME.items() for name in names.spl
 __all__ = [
     "MLP",
     "Batch",
+    "Binding",
     "Classes",
     "Classification",
     "ConvNet",
@@ -83,6 +94,7 @@ __all__ = [
     "Values",
     "__version__",
     "aligned",
+    "bound",
     "calculate_differences",
     "distill",
     "evaluate_performance",

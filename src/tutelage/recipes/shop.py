@@ -11,9 +11,9 @@ the label is what happens from then on.
 | searches | logistic regression | what was searched for, against the item's category |
 | again | Python rule | says yes to what was bought before and looked at again, else abstains |
 
-Teachers learn the first weeks, the student later ones, of which few are labelled; validation and test come after, each
-with a gap as long as the label. The student sees clicks, price and category only: orders and searches reach it through
-its teachers.
+A teacher abstains where a row lacks its source: nobody searched, nothing was ordered. Teachers learn the first weeks,
+the student later ones, of which few are labelled; validation and test come after, each with a gap as long as the label.
+The student sees clicks, price and category only: orders and searches reach it through its teachers.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from ..data.record import StepRecord
 from ..data.split import time_split
 from ..nets import MLP
 from ..report import Report
-from ..teachers import RuleTeacher
+from ..teachers import Binding, RuleTeacher, bound
 from ..train import Training, distill, fit_teacher, task_of
 from ..train.contest import Progress
 from ._bazaar import DAYS, START, make_bazaar
@@ -55,6 +55,9 @@ from ._shop_table import (
 FIRST, POOL = 30, 5
 """The first spine day, and how many weeks are the teachers'."""
 NAMES = ("no", "yes")
+CLICKS, BOUGHT = Binding("clicks", present=("click_count_14d",)), Binding("orders", present=("user_orders",))
+SEARCHED = Binding("searches", present=("searches_14d",))
+"""What shows that a row has a source: a look at the item, an order of the user, a search in the last fortnight."""
 
 
 def shop(
@@ -205,21 +208,24 @@ def make_rows(
 
 
 def make_teachers(seed: int, rows: Rows, pool: np.ndarray) -> tuple[Teacher, ...]:
-    """Three models fitted on the teachers' weeks, each on its own source, and a rule."""
+    """Three models fitted on the teachers' weeks, each on rows that have its own source, and a rule."""
     linear = require("sklearn.linear_model", extra="sklearn", why="train the linear teachers")
     lightgbm = require("lightgbm", extra="gbm", why="train the boosted trees")
     task, training = task_of(rows), Training(seed=seed)
     trees = {"n_estimators": 80, "num_leaves": 15, "n_jobs": 1, "verbosity": -1, "deterministic": True}
 
-    def fitted(name: str, make: Any, reads: tuple[str, ...]) -> Teacher:
-        row = np.random.default_rng((seed, 5)).choice(pool, len(pool))
-        return fit_teacher(make, rows, np.unique(row), task, name=name, seed=seed, training=training, reads=reads)
+    def fitted(name: str, make: Any, reads: tuple[str, ...], source: Binding) -> Teacher:
+        row = np.unique(np.random.default_rng((seed, 5)).choice(pool, len(pool)))
+        told: dict[str, Any] = {"name": name, "seed": seed, "training": training, "reads": reads, "binding": source}
+        return fit_teacher(make, rows, row, task, **told)
 
+    seen = np.zeros(0, np.int64)
+    rule = RuleTeacher(again, reads=("bought_before", "looked"), classes=NAMES, name="again", seen=seen)
     return (
-        fitted("behaviour", lambda: lightgbm.LGBMClassifier(**trees), (STUDENT,)),
-        fitted("purchases", lambda: linear.LogisticRegression(max_iter=500), ORDERS),
-        fitted("searches", lambda: linear.LogisticRegression(max_iter=500), SEARCHES),
-        RuleTeacher(again, reads=("bought_before", "looked"), classes=NAMES, name="again", seen=np.zeros(0, np.int64)),
+        fitted("behaviour", lambda: lightgbm.LGBMClassifier(**trees), (STUDENT,), CLICKS),
+        fitted("purchases", lambda: linear.LogisticRegression(max_iter=500), ORDERS, BOUGHT),
+        fitted("searches", lambda: linear.LogisticRegression(max_iter=500), SEARCHES, SEARCHED),
+        bound(rule, BOUGHT),
     )
 
 
