@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from .store import Store
     from .tasks import Classification, MultiLabel, Ranking, Regression
     from .teachers import (
+        Binding,
         EstimatorTeacher,
         ModuleTeacher,
         OnnxTeacher,
         RankingTeacher,
         RuleTeacher,
         aligned,
+        bound,
         load_teacher,
         optimised,
     )
@@ -52,7 +54,7 @@ HOME = {
     "report": "Report",
     "store": "Store",
     "tasks": "Classification MultiLabel Ranking Regression",
-    "teachers": "EstimatorTeacher ModuleTeacher OnnxTeacher RankingTeacher RuleTeacher aligned load_teacher optimised",
+    "teachers": "Binding EstimatorTeacher ModuleTeacher OnnxTeacher RankingTeacher RuleTeacher aligned bound load_teacher optimised",
     "teaching": "Distillation Ensemble Live Memory Objective",
     "train": "Lane OutOfFold Run Training calculate_differences distill evaluate_performance fit "
     "generate_distillation_targets generate_predictions load optimize_model sweep train_models",
@@ -62,6 +64,7 @@ _WHERE = {name: package for package, names in HOME.items() for name in names.spl
 __all__ = [
     "MLP",
     "Batch",
+    "Binding",
     "Classes",
     "Classification",
     "ConvNet",
@@ -96,6 +99,7 @@ __all__ = [
     "Values",
     "__version__",
     "aligned",
+    "bound",
     "calculate_differences",
     "distill",
     "evaluate_performance",

@@ -15,13 +15,14 @@ import narwhals.stable.v2 as nw
 import numpy as np
 
 from ..core import Columns, InputError
+from ..core.names import missing
 from .fitted import FittedRecipe
 from .frames import Frame, arrays, lazy
 from .quarantine import Rejected
 from .record import BrokenRule, DataRecord, DriftRecord, MatchRecord, MissingRecord, Shift, SourceRecord, StepRecord
 from .relations import Aggregate, Join, Node, Relations
 from .relations import Union as AllRows
-from .shift import missing_in, shift_of
+from .shift import shift_of
 from .sources.protocol import Loaded, Source
 from .sources.stream import Stream
 
@@ -84,7 +85,7 @@ def count_missing(table: str, data: Frame | Columns) -> MissingRecord:
     """
     if isinstance(data, Mapping):
         rows = len(next(iter(data.values()))) if data else 0
-        counts = {name: int(missing_in(column).sum()) for name, column in data.items() if column.ndim == 1}
+        counts = {name: int(missing(column).sum()) for name, column in data.items() if column.ndim == 1}
         return MissingRecord(table, rows, counts)
     frame = lazy(data)
     wanted = [nw.len().cast(nw.Int64).alias("/rows")]

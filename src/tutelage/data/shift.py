@@ -57,17 +57,6 @@ def _missing(value: object) -> bool:
     return value is None or value == "" or value != value
 
 
-def missing_in(column: np.ndarray) -> np.ndarray:
-    """Where a column has no value: NaN, NaT, None or ""; bool [N]."""
-    if column.dtype.kind == "f":
-        return np.isnan(column)
-    if column.dtype.kind in "mM":
-        return np.isnat(column)
-    if column.dtype.kind in "iub":
-        return np.zeros(len(column), dtype=bool)
-    return np.array([_missing(value) for value in column.tolist()], dtype=bool)
-
-
 def _chi_squared(freedom: int) -> float:
     """95 % quantile (Wilson and Hilferty 1931)."""
     if freedom < 1:

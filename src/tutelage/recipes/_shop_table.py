@@ -65,7 +65,7 @@ def read_shop(
         quarantine: folder for rejected records.
     """
     chosen, frames, record = read_sources(folder, last, engine, quarantine)
-    table, items, spine = shop_frames(chosen, frames, days, last)
+    table, items, spine = shop_frames(chosen, frames | {"days": days_frame(chosen, days)}, last)
     columns = chosen.collect(table.sort("at", "user", "item"))
     columns |= items_of(items, columns)
     return columns, record.adding(spine, *_item_parts(items, record), *_matches(columns, items))
@@ -97,19 +97,29 @@ Items = Mapping[str, Mapping[str, np.ndarray]]
 """The two catalogues, and what is known once they are put together (`known`)."""
 
 
+def days_frame(engine: Engine, days: Sequence[datetime]) -> nw.LazyFrame[Any]:
+    """The spine days (`at`), and from when on what was looked at counts (`since`)."""
+    at = np.array(days, dtype="datetime64[us]")
+    return engine.table({"at": at, "since": at - np.timedelta64(LOOKED_DAYS, "D")})
+
+
 def shop_frames(
-    engine: Engine, frames: Mapping[str, nw.LazyFrame[Any]], days: Sequence[datetime], last: datetime
+    engine: Engine, frames: Mapping[str, nw.LazyFrame[Any]], last: datetime
 ) -> tuple[nw.LazyFrame[Any], Items, StepRecord]:
-    """The rows with all that engines compute, what is known of items, and how clicks became rows."""
-    spine, step = _spine(engine, frames["clicks"], days)
+    """The rows with all that engines compute, what is known of items, and how clicks became rows.
+
+    Args:
+        engine: of the frames.
+        frames: the sources and the `days`, by name.
+        last: up to when orders are complete.
+    """
+    spine, step = _spine(engine, frames["clicks"], frames["days"])
     return _featured(engine, spine, frames, last), _items(engine, frames), step
 
 
-def _spine(engine: Engine, clicks: nw.LazyFrame[Any], days: Sequence[datetime]) -> tuple[nw.LazyFrame[Any], StepRecord]:
+def _spine(engine: Engine, clicks: nw.LazyFrame[Any], days: nw.LazyFrame[Any]) -> tuple[nw.LazyFrame[Any], StepRecord]:
     """User, item, day: what was looked at in the fortnight before the day."""
-    at = np.array(days, dtype="datetime64[us]")
-    looked = engine.table({"at": at, "since": at - np.timedelta64(LOOKED_DAYS, "D")})
-    pairs = clicks.select("event", "user", "item", "ts").join(looked, how="cross")
+    pairs = clicks.select("event", "user", "item", "ts").join(days, how="cross")
     pairs = pairs.filter(nw.col("ts") < nw.col("at"), nw.col("ts") >= nw.col("since"))
     pairs = engine.keep(pairs.select("event", "user", "item", "at"))
     spine = engine.keep(pairs.select("user", "item", "at").unique())
@@ -126,9 +136,9 @@ def _featured(
     """Everything that engines compute."""
     pair, time = ("user", "item"), ("at", "ts")
     dwell = nw.col("dwell")
-    clicks = frames["clicks"].with_columns(
-        nw.when(dwell > LONGEST_DWELL).then(dwell / 1000).otherwise(dwell).alias("dwell")
-    )
+    told = nw.when(dwell > LONGEST_DWELL).then(dwell).otherwise(dwell * 1000)
+    whole = told.round().cast(nw.Int64)  # milliseconds: sums of whole numbers do not depend on their order
+    clicks = frames["clicks"].with_columns(whole.alias("dwell"))
     carts, orders, searches = clicks.filter(nw.col("type") == "cart"), frames["orders"], frames["searches"]
     looks: tuple[tuple[Any, Any, list[Aggregate], list[Any], str], ...] = (
         (clicks, pair, [Count(), Mean("dwell"), Recency()], ["1d", "14d"], "click_"),

@@ -11,9 +11,9 @@ the label is what happens from then on.
 | searches | logistic regression | what was searched for, against the item's category |
 | again | Python rule | says yes to what was bought before and looked at again, else abstains |
 
-Teachers learn the first weeks, the student later ones, of which few are labelled; validation and test come after, each
-with a gap as long as the label. The student sees clicks, price and category only: orders and searches reach it through
-its teachers.
+A teacher abstains where a row lacks its source: nobody searched, nothing was ordered. Teachers learn the first weeks,
+the student later ones, of which few are labelled; validation and test come after, each with a gap as long as the label.
+The student sees clicks, price and category only: orders and searches reach it through its teachers.
 """
 
 from __future__ import annotations
@@ -29,19 +29,35 @@ import numpy as np
 
 from ..core import Fusion, InputError, Teacher, require
 from ..data import DataRecord, Rows, rows_of
+from ..data.audit import Audited, Finished, Joining, Learning, Records
 from ..data.record import StepRecord
 from ..data.split import time_split
 from ..nets import MLP
 from ..report import Report
-from ..teachers import RuleTeacher
+from ..teachers import Binding, RuleTeacher, bound
 from ..train import Training, distill, fit_teacher, task_of
 from ..train.contest import Progress
 from ._bazaar import DAYS, START, make_bazaar
-from ._shop_table import INPUTS, LABEL_DAYS, ORDERS, SEARCHES, STUDENT, read_shop, shop_recipe
+from ._shop_table import (
+    INPUTS,
+    LABEL_DAYS,
+    ORDERS,
+    SEARCHES,
+    STUDENT,
+    days_frame,
+    items_of,
+    read_shop,
+    read_sources,
+    shop_frames,
+    shop_recipe,
+)
 
 FIRST, POOL = 30, 5
 """The first spine day, and how many weeks are the teachers'."""
 NAMES = ("no", "yes")
+CLICKS, BOUGHT = Binding("clicks", present=("click_count_14d",)), Binding("orders", present=("user_orders",))
+SEARCHED = Binding("searches", present=("searches_14d",))
+"""What shows that a row has a source: a look at the item, an order of the user, a search in the last fortnight."""
 
 
 def shop(
@@ -75,7 +91,7 @@ def shop(
         data = folder / "shop"
         make_bazaar(data, users=users)
     last = START + timedelta(days=DAYS)
-    mondays = [START + timedelta(days=day) for day in range(FIRST, DAYS - LABEL_DAYS + 1, 7)]
+    mondays = spine_days()
     table, record = read_shop(data, mondays, last, engine, folder / "quarantine")
     for line in record.lines():
         print(line)
@@ -91,6 +107,54 @@ def shop(
         title="Shop: teachers of several sources, one student that sees clicks",
         progress=progress,
     )
+
+
+def audit_shop(
+    *,
+    data: Path | None = None,
+    users: int = 150,
+    engine: Literal["auto", "polars", "duckdb"] = "auto",
+    cuts: int = 2,
+) -> Audited:
+    """What of the shop can be audited: its joins, what the student's recipe learns, and its rows.
+
+    Args:
+        data: folder with the files of a shop; one is made up unless given.
+        users: of the shop that is made up.
+        engine: where tables are read and joined.
+        cuts: Mondays from which on everything is scrambled: clicks, searches, orders and prices, users and items too.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="tutelage-"))
+    if data is None:
+        data = folder / "shop"
+        make_bazaar(data, users=users)
+    last, mondays = START + timedelta(days=DAYS), spine_days()
+    chosen, frames, _ = read_sources(data, last, engine, folder / "quarantine")
+    frames = {name: chosen.keep(frame) for name, frame in frames.items()} | {"days": days_frame(chosen, mondays)}
+
+    def build(tables: dict[str, Any]) -> Any:
+        table, items, _ = shop_frames(chosen, tables, last)
+        columns = chosen.collect(table)
+        columns |= items_of(items, columns)
+        return chosen.table({name: c.tolist() if c.dtype == object else c for name, c in columns.items()})
+
+    times = {"clicks": "ts", "searches": "ts", "orders": "ts", "prices": "since", "days": "at"}
+    records = {name: Records(frame, times.get(name)) for name, frame in frames.items()}
+    columns = chosen.collect(build(frames).sort("at", "user", "item"))
+    rows, _ = make_rows(columns, mondays, 0.1)
+    ahead = ("bought", f"future_exists_{LABEL_DAYS}d")
+    picked = tuple(mondays[len(mondays) * (place + 1) // (cuts + 1)] for place in range(cuts))
+    read = {name: columns[name] for name in (*INPUTS, *ORDERS, *SEARCHES)}
+    return Audited(
+        (Joining(build, records, picked, "days", ("user", "item", "at"), ahead),),
+        (Learning(shop_recipe().fit, {name: columns[name] for name in INPUTS}, rows.train, "student's recipe"),),
+        (Finished(read, columns["bought"], name="columns of students and teachers"),),
+    )
+
+
+def spine_days() -> list[datetime]:
+    """The Mondays, from the first on for which there is a month of history to the last whose label is known."""
+    return [START + timedelta(days=day) for day in range(FIRST, DAYS - LABEL_DAYS + 1, 7)]
 
 
 def make_student(rows: Rows) -> MLP:
@@ -144,21 +208,24 @@ def make_rows(
 
 
 def make_teachers(seed: int, rows: Rows, pool: np.ndarray) -> tuple[Teacher, ...]:
-    """Three models fitted on the teachers' weeks, each on its own source, and a rule."""
+    """Three models fitted on the teachers' weeks, each on rows that have its own source, and a rule."""
     linear = require("sklearn.linear_model", extra="sklearn", why="train the linear teachers")
     lightgbm = require("lightgbm", extra="gbm", why="train the boosted trees")
     task, training = task_of(rows), Training(seed=seed)
     trees = {"n_estimators": 80, "num_leaves": 15, "n_jobs": 1, "verbosity": -1, "deterministic": True}
 
-    def fitted(name: str, make: Any, reads: tuple[str, ...]) -> Teacher:
-        row = np.random.default_rng((seed, 5)).choice(pool, len(pool))
-        return fit_teacher(make, rows, np.unique(row), task, name=name, seed=seed, training=training, reads=reads)
+    def fitted(name: str, make: Any, reads: tuple[str, ...], source: Binding) -> Teacher:
+        row = np.unique(np.random.default_rng((seed, 5)).choice(pool, len(pool)))
+        told: dict[str, Any] = {"name": name, "seed": seed, "training": training, "reads": reads, "binding": source}
+        return fit_teacher(make, rows, row, task, **told)
 
+    seen = np.zeros(0, np.int64)
+    rule = RuleTeacher(again, reads=("bought_before", "looked"), classes=NAMES, name="again", seen=seen)
     return (
-        fitted("behaviour", lambda: lightgbm.LGBMClassifier(**trees), (STUDENT,)),
-        fitted("purchases", lambda: linear.LogisticRegression(max_iter=500), ORDERS),
-        fitted("searches", lambda: linear.LogisticRegression(max_iter=500), SEARCHES),
-        RuleTeacher(again, reads=("bought_before", "looked"), classes=NAMES, name="again", seen=np.zeros(0, np.int64)),
+        fitted("behaviour", lambda: lightgbm.LGBMClassifier(**trees), (STUDENT,), CLICKS),
+        fitted("purchases", lambda: linear.LogisticRegression(max_iter=500), ORDERS, BOUGHT),
+        fitted("searches", lambda: linear.LogisticRegression(max_iter=500), SEARCHES, SEARCHED),
+        bound(rule, BOUGHT),
     )
 
 

@@ -64,14 +64,15 @@ def _teachers(report: Report) -> str:
     if not report.teachers:
         return "None: the student learned from labels alone."
     lines = [
-        "| teacher | kind | classes | abstained | saw these rows? | calibration |",
-        "|:--|:--|:--|--:|:--|:--|",
+        "| teacher | kind | source | classes | abstained | saw these rows? | calibration |",
+        "|:--|:--|:--|:--|--:|:--|:--|",
     ]
     for teacher in report.teachers:
         coverage = f"{len(teacher.coverage)} of them" if teacher.coverage else "all"
         cells = (
             teacher.name,
             teacher.kind,
+            teacher.source or "any",
             coverage,
             percent(teacher.abstained),
             teacher.seen,

@@ -72,6 +72,7 @@ class Report:
         notes: remarks for the reader, one sentence each.
         sources: citation keys of `tutelage.report.citations`.
         data: what was counted between the sources and the rows.
+        inputs: raw columns that the student sees.
 
     Raises:
         InputError: when the parts contradict each other.
@@ -109,6 +110,7 @@ class Report:
     sources: tuple[str, ...] = ()
     drift: Drift | None = None
     data: DataRecord = field(default_factory=DataRecord)
+    inputs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check(self)

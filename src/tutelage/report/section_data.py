@@ -11,7 +11,7 @@ from tutelage.report.report import Report
 _MAX_RULES = 12
 
 
-def data(report: Report) -> str:
+def origins(report: Report) -> str:
     """Return what became of the data between the sources and the rows."""
     record = report.data
     if not record:

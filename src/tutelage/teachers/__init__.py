@@ -1,6 +1,8 @@
 """Whoever can answer about a row. A new kind is one file here and one line below."""
 
 from .align import aligned
+from .binding import Binding
+from .bound import bound
 from .estimator import EstimatorTeacher
 from .exported import ExportedTeacher
 from .keep import load_saved, save_teacher
@@ -15,6 +17,7 @@ from .stored import StoredRowsTeacher, StoredTeacher, stored
 from .threads import thread_budget
 
 __all__ = [
+    "Binding",
     "EstimatorTeacher",
     "ExportedTeacher",
     "ModuleTeacher",
@@ -26,6 +29,7 @@ __all__ = [
     "StoredRowsTeacher",
     "StoredTeacher",
     "aligned",
+    "bound",
     "load_estimator",
     "load_saved",
     "load_teacher",

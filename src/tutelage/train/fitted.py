@@ -16,7 +16,7 @@ from ..nets import InUnits
 from ..ops.simplex import normalised
 from ..store.fingerprint import digest
 from ..tasks import Regression
-from ..teachers import EstimatorTeacher, ModuleTeacher, RankingTeacher
+from ..teachers import Binding, EstimatorTeacher, ModuleTeacher, RankingTeacher, bound
 from ..teaching import Distillation, Objective
 from ..teaching.ensemble import answer_of
 from ..teaching.sources import Nobody
@@ -136,6 +136,7 @@ def fit_teacher(
     seed: int,
     training: Training,
     reads: Sequence[str] | None = None,
+    binding: Binding | None = None,
 ) -> Teacher:
     """One model fitted on these labelled rows: an nn.Module by `fit`, anything else by its own `fit(X, y)`.
 
@@ -148,6 +149,7 @@ def fit_teacher(
         seed: of the model's initialisation.
         training: settings for an nn.Module.
         reads: its columns; the student's unless given.
+        binding: the source it learns from: it is fitted on rows that have it, and abstains elsewhere.
 
     Estimators are fitted on the rows whose target is known in every entry.
 
@@ -156,6 +158,9 @@ def fit_teacher(
     """
     if np.isin(row, rows.test.check(len(rows))).any():
         raise LeakageError(f"{name!r} would be fitted on test rows: choose its rows from rows.train")
+    if binding is not None:
+        own = having(rows, row, binding)
+        return bound(fit_teacher(make, rows, own, task, name=name, seed=seed, training=training, reads=reads), binding)
     reads = rows.inputs if reads is None else tuple(reads)
     torch.manual_seed(seed)
     model = make()
@@ -183,6 +188,20 @@ def fit_teacher(
     model.fit(table, target)
     names = None if task.name == "classification" else task.space.names
     return in_names(EstimatorTeacher(model, reads=reads, name=name, names=names, seen=row), task.space)
+
+
+def having(rows: Rows, row: np.ndarray, binding: Binding | None) -> np.ndarray:
+    """Those of these row numbers that have a source.
+
+    Raises:
+        InputError: none has it.
+    """
+    if binding is None:
+        return row
+    own = row[binding.rows({name: rows.columns[name][row] for name in binding.reads if name in rows.columns})]
+    if not len(own):
+        raise InputError(f"none of {len(row)} rows has source {binding.source!r}: nothing can be learnt from it")
+    return own
 
 
 def in_units(module: nn.Module, task: Task) -> tuple[nn.Module, Task]:
