@@ -54,7 +54,8 @@ HOME = {
     "report": "Report",
     "store": "Store",
     "tasks": "Classification MultiLabel Ranking Regression",
-    "teachers": "Binding EstimatorTeacher ModuleTeacher OnnxTeacher RankingTeacher RuleTeacher aligned bound load_teacher optimised",
+    "teachers": "Binding EstimatorTeacher ModuleTeacher OnnxTeacher RankingTeacher RuleTeacher aligned bound "
+    "load_teacher optimised",
     "teaching": "Distillation Ensemble Live Memory Objective",
     "train": "Lane OutOfFold Run Training calculate_differences distill evaluate_performance fit "
     "generate_distillation_targets generate_predictions load optimize_model sweep train_models",

@@ -15,8 +15,9 @@ from tutelage.core import InputError
 from tutelage.data.engines import SparkEngine, local_spark
 from tutelage.data.quarantine import Quarantine
 from tutelage.recipes._bazaar import DAYS, START, make_bazaar
+from tutelage.recipes._shop_made import again, make_rows
 from tutelage.recipes._shop_table import LABEL_DAYS, STUDENT, read_shop
-from tutelage.recipes.shop import again, make_rows, shop
+from tutelage.recipes.shop import shop
 
 LAST = START + timedelta(days=DAYS)
 MONDAYS = [START + timedelta(days=day) for day in range(30, DAYS - LABEL_DAYS + 1, 7)]

@@ -18,6 +18,7 @@ from ..data.record import DataRecord
 from ..data.recording import source_parts
 from ..data.sources import Source
 from ..data.split import Split
+from ..teachers import Binding
 from ..train import Training, train_models
 
 Who = Literal["sources", "table", "both"]
@@ -35,12 +36,14 @@ class Lesson:
         name: of the teacher: that of its source, in a word.
         make: makes the model.
         reads: columns of the source.
+        binding: what shows that a row has the source; it abstains elsewhere.
         training: settings, for a net.
     """
 
     name: str
     make: Callable[[], Any]
     reads: tuple[str, ...]
+    binding: Binding | None = None
     training: Training | None = None
 
 
@@ -119,8 +122,17 @@ def prepared(
     return replace(rows, preparation=own)
 
 
-def taught(sources: Sequence[Lesson], table: Sequence[Lesson], who: Who, rows: Rows, seed: int) -> list[Teacher]:
-    """Teachers that answer the rows they were fitted on, all training rows, out of fold.
+def taught(
+    sources: Sequence[Lesson],
+    table: Sequence[Lesson],
+    who: Who,
+    rows: Rows,
+    seed: int,
+    *,
+    row: np.ndarray | None = None,
+    folds: int = 5,
+) -> list[Teacher]:
+    """Teachers that answer the rows they were fitted on out of fold.
 
     Args:
         sources: one lesson per source.
@@ -128,12 +140,24 @@ def taught(sources: Sequence[Lesson], table: Sequence[Lesson], who: Who, rows: R
         who: which of them.
         rows: the table.
         seed: of the models and folds.
+        row: rows to fit on; all training rows unless given.
+        folds: how many; 1 where no teacher is ever asked about the rows it was fitted on.
     """
+    row = rows.train if row is None else row
     lessons = [*(sources if who != "table" else ()), *(table if who != "sources" else ())]
     found: list[Teacher] = []
     for one in lessons:
         found += train_models(
-            rows, one.make, 1, name=one.name, row=rows.train, training=one.training, seed=seed, reads=one.reads
+            rows,
+            one.make,
+            1,
+            name=one.name,
+            row=row,
+            folds=folds,
+            training=one.training,
+            seed=seed,
+            reads=one.reads,
+            binding=one.binding,
         )
     return found
 

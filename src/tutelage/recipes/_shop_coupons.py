@@ -26,7 +26,7 @@ from ..data.split import Split
 from ..data.steps import Codes, Impute, Log, OneHot, Scale
 from ..data.windows import windows
 from ..nets import MLP
-from ..teachers import RuleTeacher
+from ..teachers import Binding, RuleTeacher
 from ._shop_case import NAMES, STUDENT, Case, Lesson, Who, linear, prepared, read_all, taught, trees
 
 VALIDATE, TEST = np.datetime64("2017-08-08"), np.datetime64("2017-10-01")
@@ -126,10 +126,10 @@ def coupons_table(engine: Engine, frames: Mapping[str, nw.LazyFrame[Any]]) -> di
 def teachers(rows: Rows, seed: int, who: Who) -> tuple[Teacher, ...]:
     """One model per source, two of the whole table, and a rule that abstains."""
     sources = (
-        Lesson("purchases", trees(), ("purchases",)),
-        Lesson("coupons", linear(), ("coupons",)),
+        Lesson("purchases", trees(), ("purchases",), Binding("purchases", present=("buy_count_84d",))),
+        Lesson("coupons", linear(), ("coupons",), Binding("coupons", present=("sent",))),
         Lesson("catalogue", trees(), ("catalogue",)),
-        Lesson("people", linear(), ("people",)),
+        Lesson("people", linear(), ("people",), Binding("people", filled=("age",))),
     )
     table = (Lesson("table trees", trees(), ("whole",)), Lesson("table linear", linear(), ("whole",)))
     rule = RuleTeacher(again, reads=("redeemed", "sent"), classes=NAMES, name="again", seen=np.zeros(0, np.int64))

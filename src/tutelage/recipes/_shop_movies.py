@@ -25,7 +25,7 @@ from ..data.sources import Csv
 from ..data.split import Split
 from ..data.steps import Impute, Log, Scale
 from ..nets import MLP
-from ..teachers import RuleTeacher
+from ..teachers import Binding, RuleTeacher
 from ..train import Training
 from ._shop_case import NAMES, STUDENT, Case, Lesson, Who, linear, prepared, read_all, taught, trees
 
@@ -146,10 +146,10 @@ def teachers(rows: Rows, seed: int, who: Who) -> tuple[Teacher, ...]:
     """One model per source, two of the whole table, and a rule that abstains."""
     users, items = (int(rows.columns[name].max()) + 1 for name in ("user", "film"))
     sources = (
-        Lesson("history", trees(), ("history",)),
-        Lesson("crowd", linear(), ("crowd",)),
+        Lesson("history", trees(), ("history",), Binding("ratings of the user", present=("user_seen",))),
+        Lesson("crowd", linear(), ("crowd",), Binding("ratings of the film", present=("film_seen",))),
         Lesson("item", trees(), ("item",)),
-        Lesson("factors", lambda: Factors(users, items), ("user", "film"), FACTORS),
+        Lesson("factors", lambda: Factors(users, items), ("user", "film"), training=FACTORS),
     )
     table = (Lesson("table trees", trees(), (STUDENT,)), Lesson("table linear", linear(), (STUDENT,)))
     rule = RuleTeacher(
