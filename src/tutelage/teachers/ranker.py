@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, final, runtime_checkable
 
 import numpy as np
@@ -50,7 +50,7 @@ class RankingTeacher:
 
     def __init__(
         self,
-        ranker: Ranker | nn.Module | Callable[[Columns], Any],
+        ranker: Any,
         *,
         reads: str | Sequence[str] = (),
         items: str = "candidates",
