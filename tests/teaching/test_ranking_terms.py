@@ -122,7 +122,8 @@ def test_weights_make_the_weighted_sum_of_the_losses() -> None:
     each = [found(made(ListNet(), told.only(t)), rows) for t in range(3)]
     value, gradient = found(made(ListNet(), told, Weighted((0.5, 0.3, 0.2))), rows)
     assert value == pytest.approx(sum(w * loss for w, (loss, _) in zip((0.5, 0.3, 0.2), each, strict=True)))
-    assert torch.allclose(gradient, sum(w * g for w, (_, g) in zip((0.5, 0.3, 0.2), each, strict=True)))
+    whole = torch.stack([w * g for w, (_, g) in zip((0.5, 0.3, 0.2), each, strict=True)]).sum(0)
+    assert torch.allclose(gradient, whole)
 
 
 def test_only_the_order_of_the_first_places_matters_to_plackett_luce() -> None:
