@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from torch import nn
 import tutelage as tl
 from tutelage.core import InputError, Scores
 from tutelage.store import Store
+from tutelage.teachers import load_saved, save_teacher
 from tutelage.teaching.teach import teach
 from tutelage.testing import check_teacher
 
@@ -140,3 +144,49 @@ def test_bad_input() -> None:
         tl.RankingTeacher(second, items="user").answer(COLUMNS)
     with pytest.raises(InputError, match=r"answers with scores, but the task needs classes"):
         tl.aligned(TEACHERS["function"][0], tl.Space(tl.Classes, ("a", "b")))
+
+
+RANKERS = """
+import numpy as np
+
+
+class Counts:
+    def __init__(self, count, floor):
+        self.count, self.floor, self.note = count, floor, None
+
+    def scores(self, columns):
+        return np.maximum(self.count[columns["candidates"]], self.floor)
+
+
+def lowest(columns):
+    return -1.0 * columns["candidates"]
+"""
+
+
+@pytest.fixture
+def abroad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    (tmp_path / "rankers_abroad.py").write_text(RANKERS)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "rankers_abroad", raising=False)
+    return importlib.import_module("rankers_abroad")
+
+
+def test_recommenders_are_saved_with_what_they_hold(abroad: Any, tmp_path: Path) -> None:
+    made = abroad.Counts(np.arange(9.0), 2.5)
+    for number, ranker in enumerate((made, abroad.lowest)):
+        teacher = tl.RankingTeacher(ranker, name="kept", seen=[3, 1])
+        description = json.loads(json.dumps(save_teacher(teacher, tmp_path / str(number), COLUMNS)))
+        loaded = load_saved(description, tmp_path / str(number), code=["rankers_abroad"])
+        assert loaded.fingerprint == teacher.fingerprint
+        assert torch.equal(loaded.answer(COLUMNS).to_arrays()["score"], teacher.answer(COLUMNS).score)
+        assert loaded.seen is not None
+        assert loaded.seen.tolist() == [1, 3]
+        with pytest.raises(InputError, match="runs Python code, rankers_abroad"):
+            load_saved(description, tmp_path / str(number))
+
+
+def test_recommenders_that_cannot_be_saved_say_why(abroad: Any, tmp_path: Path) -> None:
+    made = abroad.Counts({"a": 1}, 2.5)
+    for ranker, why in ((made, "holds 'count', a dict"), (Net(0), "nn.Module"), (lambda columns: columns, "<lambda>")):
+        with pytest.raises(InputError, match=why):
+            save_teacher(tl.RankingTeacher(ranker, name="lost"), tmp_path, COLUMNS)

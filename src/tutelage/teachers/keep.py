@@ -17,6 +17,7 @@ from ..core import Columns, KnowsRows, Teacher
 from ..core.spaces import KINDS
 from .align import Aligned, AlignedByRow
 from .keep_models import MODELS
+from .keep_rankers import RANKERS
 from .keeping import Keeping, Opening, Way, common, seen_in, space_from_json, space_to_json
 from .kept_code import keep_code, open_code
 from .predictions import Predictions
@@ -34,7 +35,7 @@ def save_teacher(
 
     Modules become torch.export programs for any number of rows, estimators skops files; files are copied,
     stored predictions written as they were understood; rules from files are copied with their file, rules
-    from importable modules referenced.
+    from importable modules referenced; recommenders are their code and the arrays that they hold.
 
     Args:
         teacher: of a kind in `WAYS` or `extra`.
@@ -139,6 +140,7 @@ def _load_aligned(description: Mapping[str, Any], folder: Path, opening: Opening
 
 WAYS: dict[type, Way] = {
     **MODELS,
+    **RANKERS,
     Aligned: Way(_save_aligned, _load_aligned),
     AlignedByRow: Way(_save_aligned, _load_aligned),
     RuleTeacher: Way(_save_rule, _load_rule),

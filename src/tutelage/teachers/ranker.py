@@ -110,7 +110,8 @@ class RankingTeacher:
     def _asked(self, given: Mapping[str, np.ndarray]) -> Any:
         if isinstance(self.ranker, nn.Module):
             return _module_scores(self.ranker, [given[name] for name in self.given or self.reads])
-        return self.ranker.scores(given) if isinstance(self.ranker, Ranker) else self.ranker(given)
+        ask = self.ranker.scores if isinstance(self.ranker, Ranker) else self.ranker
+        return ask(given)
 
     def _read(self, score: np.ndarray, item: Tensor) -> Scores:
         if score.shape != tuple(item.shape) or score.dtype.kind not in "fiub":
