@@ -38,8 +38,8 @@ from .calibration import AsIs, Calibration
 class Ensemble:
     """Several teachers and a fusion, as one teacher: saved, asked, used inside another fusion.
 
-    Weights mix probabilities (values: means and variances; rankings: over the common candidates); labels are not looked at, so rules that need
-    them fall back to what they do on unlabelled rows.
+    Weights mix probabilities (of rankings: of the common candidates; values: means and variances); labels are not
+    looked at, so rules that need them fall back to what they do on unlabelled rows.
 
     Attributes:
         teachers: aligned to `space`.
