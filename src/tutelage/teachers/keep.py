@@ -20,6 +20,7 @@ from .align import Aligned, AlignedByRow
 from .binding import Binding
 from .bound import Bound, BoundByRow, bound, example_rows
 from .keep_models import MODELS
+from .keep_rankers import RANKERS
 from .keeping import Keeping, Opening, Way, common, seen_in, space_from_json, space_to_json
 from .kept_code import keep_code, open_code
 from .predictions import Predictions
@@ -37,7 +38,7 @@ def save_teacher(
 
     Modules become torch.export programs for any number of rows, estimators skops files; files are copied,
     stored predictions written as they were understood; rules from files are copied with their file, rules
-    from importable modules referenced.
+    from importable modules referenced; recommenders are their code and the arrays that they hold.
 
     Args:
         teacher: of a kind in `WAYS` or `extra`.
@@ -157,6 +158,7 @@ def _load_bound(description: Mapping[str, Any], folder: Path, opening: Opening) 
 
 WAYS: dict[type, Way] = {
     **MODELS,
+    **RANKERS,
     Aligned: Way(_save_aligned, _load_aligned),
     AlignedByRow: Way(_save_aligned, _load_aligned),
     Bound: Way(_save_bound, _load_bound),

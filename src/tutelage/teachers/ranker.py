@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, final, runtime_checkable
 
 import numpy as np
@@ -50,7 +50,7 @@ class RankingTeacher:
 
     def __init__(
         self,
-        ranker: Ranker | nn.Module | Callable[[Columns], Any],
+        ranker: Any,
         *,
         reads: str | Sequence[str] = (),
         items: str = "candidates",
@@ -110,7 +110,8 @@ class RankingTeacher:
     def _asked(self, given: Mapping[str, np.ndarray]) -> Any:
         if isinstance(self.ranker, nn.Module):
             return _module_scores(self.ranker, [given[name] for name in self.given or self.reads])
-        return self.ranker.scores(given) if isinstance(self.ranker, Ranker) else self.ranker(given)
+        ask = self.ranker.scores if isinstance(self.ranker, Ranker) else self.ranker
+        return ask(given)
 
     def _read(self, score: np.ndarray, item: Tensor) -> Scores:
         if score.shape != tuple(item.shape) or score.dtype.kind not in "fiub":

@@ -38,8 +38,8 @@ from .calibration import AsIs, Calibration
 class Ensemble:
     """Several teachers and a fusion, as one teacher: saved, asked, used inside another fusion.
 
-    Weights mix probabilities (values: means and variances); labels are not looked at, so rules that need
-    them fall back to what they do on unlabelled rows.
+    Weights mix probabilities (of rankings: of the common candidates; values: means and variances); labels are not
+    looked at, so rules that need them fall back to what they do on unlabelled rows.
 
     Attributes:
         teachers: aligned to `space`.
@@ -119,6 +119,8 @@ class Ensemble:
         stacked = calibrating.apply(self.calibrations, signals).stacked()
         nothing = torch.zeros(stacked.valid.shape[1:], dtype=torch.bool)
         blank = torch.zeros(len(stacked), dtype=torch.int64) if nothing.dim() == 1 else nothing.float()
+        if isinstance(stacked, Scores):
+            blank = torch.zeros_like(stacked.score[0])
         result = self.fusion(stacked, Context(target=blank, labelled=nothing))
         return answer_of(result, stacked)
 
