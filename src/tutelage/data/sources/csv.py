@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, BinaryIO, final
+from typing import Any, BinaryIO, ClassVar, final
 
 import narwhals.stable.v2 as nw
 
@@ -82,6 +82,7 @@ class Csv:
 class LinesOfCsv:
     """The format; see `Format`."""
 
+    quick: ClassVar[bool] = False
     source: str
     separator: str
     nulls: tuple[str, ...]

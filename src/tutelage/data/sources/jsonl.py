@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, final
+from typing import Any, BinaryIO, ClassVar, final
 
 import narwhals.stable.v2 as nw
 
@@ -18,6 +19,7 @@ from ..engines import Engine, Kind, Types
 from ..quarantine import MOST, text_of
 from .files import NO_UTF8, Sorting, read_files
 from .packed import unpacked
+from .plain_lines import PlainLines
 from .protocol import Files, Loaded, digest, expand
 from .values import Lists, fits, flatten, json_kind, misfit, to_time
 
@@ -69,6 +71,7 @@ class JsonLines:
 class LinesOfJson:
     """The format; see `Format`."""
 
+    quick: ClassVar[bool] = True
     lists: Lists
     most: float
 
@@ -112,17 +115,28 @@ class LinesOfJson:
         return frame.with_columns(*[nw.col(name).list.len().cast(nw.Int64) for name in counted])
 
     def sort(self, path: Path, clean: Path, checker: Checker, sorting: Sorting, *, thorough: bool) -> bool:
-        """See `Format.sort`."""
+        """See `Format.sort`; the clean file is not written where all lines are plainly good."""
         sorter = _Sorter(checker, self.lists, sorting, thorough)
-        offset, line = 0, 0
-        with open(path, "rb") as file, open(clean, "wb") as out:
-            for lines in _blocks(file):
-                start = offset
-                if line == 0 and lines[0].startswith(_BOM):
-                    lines[0], start = lines[0][3:], 3
-                sorter.block(lines, line, start, out)
-                offset = start + sum(map(len, lines)) + len(lines)
-                line += len(lines)
+        plain = None if thorough else PlainLines(sorter.shapes(path), checker.schema.types, self.lists)
+        offset, line, out = 0, 0, None
+        with open(path, "rb") as file, ExitStack() as stack:
+            for content in _blocks(file):
+                start, size = offset, len(content)
+                if line == 0 and content.startswith(_BOM):
+                    content, start = content[3:], 3
+                    out = stack.enter_context(open(clean, "wb"))
+                if plain is None:
+                    lines = content.split(b"\n")
+                    good, line = sorter.block(lines, line, start), line + len(lines)
+                else:
+                    good, count = sorter.told(plain, content, line, start)
+                    line += count
+                if out is None and (good is not content or thorough):
+                    out = stack.enter_context(open(clean, "wb"))
+                    _copy(path, out, offset)
+                if out is not None and good:
+                    out.writelines((good, b"\n"))
+                offset += size + 1
                 if sorting.hopeless:
                     break
         return True
@@ -136,41 +150,81 @@ class _Sorter:
         self.types = checker.schema.types
         self.verdicts: dict[tuple[Any, ...], tuple[str | None, tuple[str, ...]]] = {}
 
-    def block(self, lines: list[bytes], first: int, offset: int, out: BinaryIO) -> None:
-        """Sorts some lines; `first` is the number of lines before them, `offset` that of bytes."""
-        bad: list[tuple[int, str]] = []
-        good: list[bytes] = []
-        loads, broken, verdicts = self.loads, self.broken, self.verdicts
-        for place, line in enumerate(lines):
+    def shapes(self, path: Path) -> Iterator[tuple[Mapping[str, Any], tuple[str, ...]]]:
+        """Some good records of a file, with the names that the schema does not have."""
+        for line, _ in sample(path):
             try:
-                record = loads(line)
-            except broken as error:
-                if line.strip():
-                    wrong = str(error).partition(":")[0]
-                    bad.append((place, NO_UTF8 if "UTF-8" in wrong else f"is no JSON: {wrong}"))
+                record = self.loads(line)
+            except self.broken:
                 continue
             if type(record) is dict:
-                shape = (*record, *map(type, record.values()))
-                if shape not in verdicts:
-                    shape = self.judge(record, shape)
-                rule, over = verdicts[shape]
-                if over:
-                    self.sorting.passed_over.update(over)
-                if rule is None and self.thorough:
-                    rule, line = self.look(record)
-            else:
-                rule = "is no JSON object"
-            if rule is None:
+                rule, over = self.verdict(record)
+                if rule is None:
+                    yield record, over
+
+    def told(self, plain: PlainLines, content: bytes, first: int, offset: int) -> tuple[bytes, int]:
+        """The good lines of a block, itself where it has no others, and how many lines it had.
+
+        Only lines that are not plainly good are looked at one by one.
+        """
+        try:
+            lines, raws = plain.lines(content.decode()), None
+        except UnicodeDecodeError:
+            lines, raws = plain.lines(content.decode("utf-8", "replace")), content.split(b"\n")
+        kept, over = plain.told(lines)
+        self.sorting.passed_over.update(over)
+        places = (~kept).arg_true().to_list()
+        self.sorting.read += len(lines) - len(places)
+        if not places:
+            return content, len(lines)
+        ends = lines.str.len_bytes() if raws is None else plain.sizes(raws)
+        begins = (ends + 1).cum_sum() - ends - 1
+        good: dict[int, str] = {}
+        for place, text, begin in zip(places, lines.gather(places), begins.gather(places), strict=True):
+            raw = text.encode() if raws is None else raws[place]
+            rule, line = self.line(raw)
+            if line is not None:
+                good[place] = line.decode()
+            elif rule is not None:
+                self.sorting.reject(first + place + 1, offset + begin, text_of(raw), rule)
+            self.sorting.read += line is not None or rule is not None
+        if good:
+            lines, kept = lines.scatter(list(good), list(good.values())), kept.scatter(list(good), True)
+        return (lines.filter(kept).str.join("\n")[0] or "").encode(), len(lines)
+
+    def block(self, lines: list[bytes], first: int, start: int) -> bytes:
+        """The good lines of a block; `first` is the number of lines before it, `start` that of bytes."""
+        good: list[bytes] = []
+        for place, raw in enumerate(lines, first + 1):
+            rule, line = self.line(raw)
+            if line is not None:
                 good.append(line)
-            else:
-                bad.append((place, rule))
-        done = 0
-        for place, rule in bad:
-            offset += sum(map(len, lines[done:place])) + place - done
-            self.sorting.reject(first + place + 1, offset, text_of(lines[place]), rule)
-            done = place
-        self.sorting.read += len(good) + len(bad)
-        out.write(b"\n".join(good) + b"\n" if good else b"")
+            elif rule is not None:
+                self.sorting.reject(place, start, text_of(raw), rule)
+            self.sorting.read += line is not None or rule is not None
+            start += len(raw) + 1
+        return b"\n".join(good)
+
+    def line(self, raw: bytes) -> tuple[str | None, bytes | None]:
+        """The rule that a line breaks, or the line written anew; neither of an empty one."""
+        try:
+            record = self.loads(raw)
+        except self.broken as error:
+            wrong = str(error).partition(":")[0]
+            return (NO_UTF8 if "UTF-8" in wrong else f"is no JSON: {wrong}") if raw.strip() else None, None
+        if type(record) is not dict:
+            return "is no JSON object", None
+        rule, over = self.verdict(record)
+        if over:
+            self.sorting.passed_over.update(over)
+        return (rule, None) if rule is not None else self.look(record)
+
+    def verdict(self, record: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
+        """What is to be said of all records of the shape of this one: of the same names and types."""
+        shape = (*record, *map(type, record.values()))
+        if shape not in self.verdicts:
+            shape = self.judge(record, shape)
+        return self.verdicts[shape]
 
     def judge(self, record: Mapping[str, Any], shape: tuple[Any, ...]) -> tuple[Any, ...]:
         """Decides about all records of the shape of this one: of the same names and types."""
@@ -193,16 +247,17 @@ class _Sorter:
         self.verdicts[shape] = rule, tuple(over)
         return shape
 
-    def look(self, record: Mapping[str, Any]) -> tuple[str | None, bytes]:
-        """The first rule that a record of good shape breaks, and the record written anew, each name once."""
+    def look(self, record: Mapping[str, Any]) -> tuple[str | None, bytes | None]:
+        """The first rule that a record of good shape breaks, or the record written anew, each name once."""
         flat = dict(flatten(record, self.lists))
         values: dict[str, Any] = {}
         for name, kind in self.types.items():
             value = flat.get(name)
             if not fits(value, kind):
-                return misfit(name, value, kind), b""
+                return misfit(name, value, kind), None
             values[name] = to_time(value) if kind == "time" and value is not None else value
-        return self.checker.wrong(values), self.dumps(record)
+        rule = self.checker.wrong(values) if self.thorough else None
+        return rule, None if rule is not None else self.dumps(record)
 
 
 def _clear(seen: Mapping[str, int]) -> list[str]:
@@ -245,16 +300,26 @@ def sample(path: Path, head: int = HEAD) -> Iterator[tuple[bytes, bool]]:
                 yield line, False
 
 
-def _blocks(file: BinaryIO) -> Iterator[list[bytes]]:
-    """The lines of a file without their ends, some megabytes at a time."""
+def _blocks(file: BinaryIO) -> Iterator[bytes]:
+    """Whole lines of a file, some megabytes at a time, without the end of the last one."""
     rest = b""
     while block := file.read(_BLOCK):
-        lines = (rest + block).split(b"\n")
-        rest = lines.pop()
-        if lines:
-            yield lines
+        content, found, rest_of_block = block.rpartition(b"\n")
+        if found:
+            yield rest + content
+            rest = rest_of_block
+        else:
+            rest += block
     if rest:
-        yield [rest]
+        yield rest
+
+
+def _copy(path: Path, out: BinaryIO, size: int) -> None:
+    """The first bytes of a file."""
+    with open(path, "rb") as file:
+        while size > 0 and (block := file.read(min(size, _BLOCK))):
+            out.write(block)
+            size -= len(block)
 
 
 def _shape(value: Any) -> Iterator[Any]:
