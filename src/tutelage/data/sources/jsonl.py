@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ from .values import Lists, fits, flatten, json_kind, misfit, to_time
 _BLOCK = 1 << 24
 _BOM = b"\xef\xbb\xbf"
 HEAD = 5000
-_SPOTS, _SPOT = 8, 250
+_SPOTS, _SPOT, _SHAPES = 8, 250, 16
 
 
 @final
@@ -151,16 +152,20 @@ class _Sorter:
         self.verdicts: dict[tuple[Any, ...], tuple[str | None, tuple[str, ...]]] = {}
 
     def shapes(self, path: Path) -> Iterator[tuple[Mapping[str, Any], tuple[str, ...]]]:
-        """Some good records of a file, with the names that the schema does not have."""
-        for line, _ in sample(path):
+        """A good record of each shape that is often in a file, with the names that the schema does not have."""
+        found = Counter[tuple[Any, ...]]()
+        first: dict[tuple[Any, ...], Mapping[str, Any]] = {}
+        for line, _ in sample(path, _SPOT):
             try:
                 record = self.loads(line)
             except self.broken:
                 continue
-            if type(record) is dict:
-                rule, over = self.verdict(record)
-                if rule is None:
-                    yield record, over
+            if type(record) is dict and self.verdict(record)[0] is None:
+                names = tuple(_names(record))
+                found[names] += 1
+                first.setdefault(names, record)
+        for names, _ in found.most_common(_SHAPES):
+            yield first[names], self.verdict(first[names])[1]
 
     def told(self, plain: PlainLines, content: bytes, first: int, offset: int) -> tuple[bytes, int]:
         """The good lines of a block, itself where it has no others, and how many lines it had.
@@ -320,6 +325,16 @@ def _copy(path: Path, out: BinaryIO, size: int) -> None:
         while size > 0 and (block := file.read(min(size, _BLOCK))):
             out.write(block)
             size -= len(block)
+
+
+def _names(record: Mapping[str, Any]) -> Iterator[str]:
+    """The names of a record and of objects in it, in order."""
+    for name, value in record.items():
+        yield name
+        if isinstance(value, dict):
+            yield "{"
+            yield from _names(value)
+            yield "}"
 
 
 def _shape(value: Any) -> Iterator[Any]:

@@ -17,7 +17,6 @@ from ..engines import Kind, Types
 from ..engines.kinds import is_list, single
 from .values import Lists
 
-_SHAPES = 16
 _DAY = "(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
 _CLOCK = "(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\\.[0-9]{1,9})?)?(?:Z|[+-](?:0[0-9]|1[0-4]):?[0-5][0-9])?"
 _INTEGER = "-?(?:0|[1-9][0-9]{0,17})"
@@ -53,21 +52,18 @@ class PlainLines:
     """Tells which lines are plainly good.
 
     Args:
-        records: some records of the file, with the names that the schema does not have.
+        records: one of each shape, with the names that the schema does not have.
         types: kinds of the columns.
         lists: what becomes of columns of lists.
     """
 
     def __init__(self, records: Iterable[tuple[Mapping[str, Any], tuple[str, ...]]], types: Types, lists: Lists):
         self._polars = require("polars", extra="data", why="read JSON")
-        common = Counter[tuple[str, tuple[str, ...]]]()
+        alike: dict[tuple[str, ...], list[str]] = {}
         for record, over in records:
             made = _object(record, types, lists, "")
             if made is not None:
-                common[made, over] += 1
-        alike: dict[tuple[str, ...], list[str]] = {}
-        for (made, over), _ in common.most_common(_SHAPES):
-            alike.setdefault(over, []).append(made)
+                alike.setdefault(over, []).append(made)
         self.shapes = [Shape(f"^[ \\t]*(?:{'|'.join(made)})[ \\t\\r]*$", over) for over, made in alike.items()]
 
     def lines(self, text: str) -> Any:
