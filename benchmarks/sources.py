@@ -14,6 +14,7 @@ from __future__ import annotations
 import tempfile
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import harness
 import narwhals.stable.v2 as nw
@@ -25,21 +26,29 @@ from sources_by_hand import LOGS, NUMBERS, WORDS, Answer, by_duckdb, by_polars
 
 from tutelage.data import Recipe
 from tutelage.data.aggregates import Count, Exists, Mean, Recency, Sum
+from tutelage.data.contract import Field, Schema
 from tutelage.data.engines import DuckDBEngine, Engine, PolarsEngine
 from tutelage.data.quarantine import Quarantine
 from tutelage.data.sources import JsonLines, SQLite, Xml
 from tutelage.data.steps import Clip, Codes, Impute, Log, Scale
 from tutelage.data.windows import future, windows
 
+CLICKS = {"event": "integer", "user": "integer", "item": "integer", "ts": "time", "type": "text", "dwell": "number"}
+ORDERS = {"user": "integer", "item": "integer", "ts": "time", "price": "number"}
+ITEMS = {"@id": "integer", "price": "number", "category": "text", "brand": "text"}
 PAIR, TIME = ("user", "item"), ("at", "ts")
+
+
+def schema(kinds: dict[str, Any]) -> Schema:
+    return Schema({name: Field(kind) for name, kind in kinds.items()})
 
 
 def ours(engine: Engine, shop: Shop, quarantine: Path) -> Answer:
     """The job by tutelage."""
     read = [
-        JsonLines("clicks", shop.clicks, time="ts").read(engine),
-        SQLite("orders", shop.orders, "orders", time="ts").read(engine),
-        Xml("catalogue", shop.catalogue, "product").read(engine),
+        JsonLines("clicks", shop.clicks, time="ts", schema=schema(CLICKS)).read(engine),
+        SQLite("orders", shop.orders, "orders", time="ts", schema=schema(ORDERS)).read(engine),
+        Xml("catalogue", shop.catalogue, "product", schema=schema(ITEMS)).read(engine),
     ]
     Quarantine(quarantine).put("clicks", read[0].rejected)
     events, orders, items = (loaded.frame for loaded in read)

@@ -22,7 +22,7 @@ from narwhals.stable.v2 import Implementation
 
 from ..core import InputError
 from .lineage import beginning, same_rows
-from .ticks import Clock, Length, clock, lazy, need, quoted, with_ticks
+from .ticks import Clock, Length, clock, lazy, need, once, quoted, with_ticks
 
 AT, KNOWN, SIDE, FOUND = "__at", "__known", "__side", "__found"
 
@@ -192,7 +192,7 @@ def _lowered(
 ) -> nw.LazyFrame[Any]:
     names = _keys(on)
     asked = asked.select(*(nw.col(mine).alias(name) for mine, name in zip(on, names, strict=True)), nw.col(AT))
-    asked = asked.drop_nulls().unique()
+    asked = once(asked.drop_nulls())
     first, second = (0, 1) if strict else (1, 0)
     questions = asked.with_columns(nw.lit(first).alias(SIDE), nw.lit(None, dtype=ruler.dtype).alias(KNOWN))
     answers = facts.select(*names, nw.col(KNOWN).alias(AT), nw.lit(second).alias(SIDE), nw.col(KNOWN))

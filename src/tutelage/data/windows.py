@@ -23,7 +23,7 @@ from ..core import InputError
 from .aggregates import Aggregate, Distinct, Last, Rate, Recency
 from .asof import KNOWN, Keys, asof
 from .lineage import beginning, same_rows
-from .ticks import Clock, Length, Span, clock, lazy, need, with_ticks
+from .ticks import Clock, Length, Span, clock, lazy, need, once, with_ticks
 
 NOW, AGE, BUCKET = "__now", "__age", "__bucket"
 LATER, LATEST, KNOWN_AT = "__later", "__latest", "__known_at"
@@ -259,7 +259,8 @@ class _Job:
         """Every (key, time) of the spine with every row that lies in its longest window, and the row's age."""
         names, right = _names(self.keys), with_ticks(self.right, self.when, KNOWN, self.ruler)
         spine = with_ticks(beginning(self.spine, [*self.keys.left, self.at]), self.at, NOW, self.ruler)
-        asked = spine.select(*_renamed(self.keys.left, names), nw.col(NOW)).drop_nulls().unique()
+        asked = spine.select(*_renamed(self.keys.left, names), nw.col(NOW))
+        asked = once(asked.drop_nulls())
         read = sorted({a.column for a in self.aggregates if a.column is not None and not isinstance(a, Last)})
         late: list[str] = []
         if self.available is not None:

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -39,7 +40,8 @@ class Sorting:
     Args:
         source: name of the source.
         shown: path of the file as the user knows it.
-        limit: number of bad records after which going on makes no sense.
+        path: of the file.
+        most: share of bad records that is let pass.
         read: records seen.
         rejected: the bad ones.
         passed_over: name of a value that the schema does not have -> in how many records.
@@ -47,14 +49,26 @@ class Sorting:
 
     source: str
     shown: str
-    limit: float
+    path: Path
+    most: float
     read: int = 0
     rejected: list[Rejected] = field(default_factory=list)
     passed_over: Counter[str] = field(default_factory=Counter)
 
     @property
     def hopeless(self) -> bool:
-        return len(self.rejected) > max(self.limit, 1000)
+        """Whether so many are bad that going on makes no sense, however good the rest may be."""
+        bad = len(self.rejected)
+        return bad > max(self.most * self.read, 1000) and bad > self.most * self._lines
+
+    @cached_property
+    def _lines(self) -> int:
+        """Number of lines of the file."""
+        count = 0
+        with open(self.path, "rb") as file:
+            while block := file.read(1 << 22):
+                count += block.count(b"\n")
+        return count + 1
 
     def reject(self, line: int, offset: int, raw: str, rule: str) -> None:
         """Keeps a bad record."""
@@ -189,9 +203,8 @@ class _Job:
 
     def sorted(self, path: Path, checker: Checker, *, thorough: bool) -> tuple[nw.LazyFrame, Sorting]:
         """A file by way of a clean copy."""
-        lines = _lines(path)
         for careful in [True] if thorough else [False, True]:
-            sorting = Sorting(self.source, self.names[path], self.most * lines)
+            sorting = Sorting(self.source, self.names[path], path, self.most)
             clean = self.engine.scratch() / f"{len(list(self.engine.scratch().iterdir()))}-{path.name}"
             sure = self.form.sort(path, clean, checker, sorting, thorough=careful)
             if sorting.hopeless:
@@ -273,12 +286,3 @@ def recode(
 
 def _together(frames: Sequence[nw.LazyFrame]) -> nw.LazyFrame:
     return frames[0] if len(frames) == 1 else nw.concat(list(frames), how="vertical")
-
-
-def _lines(path: Path) -> int:
-    """Number of lines of a file."""
-    count = 0
-    with open(path, "rb") as file:
-        while block := file.read(1 << 22):
-            count += block.count(b"\n")
-    return count + 1

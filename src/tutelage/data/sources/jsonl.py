@@ -172,18 +172,15 @@ class _Sorter:
 
         Only lines that are not plainly good are looked at one by one.
         """
-        try:
-            lines, raws = plain.lines(content.decode()), None
-        except UnicodeDecodeError:
-            lines, raws = plain.lines(content.decode("utf-8", "replace")), content.split(b"\n")
+        lines, raws = plain.lines(content)
         kept, over = plain.told(lines)
         self.sorting.passed_over.update(over)
         places = (~kept).arg_true().to_list()
         self.sorting.read += len(lines) - len(places)
         if not places:
             return content, len(lines)
-        ends = lines.str.len_bytes() if raws is None else plain.sizes(raws)
-        begins = (ends + 1).cum_sum() - ends - 1
+        sizes = plain.sizes(lines, raws)
+        begins = (sizes + 1).cum_sum() - sizes - 1
         good: dict[int, str] = {}
         for place, text, begin in zip(places, lines.gather(places), begins.gather(places), strict=True):
             raw = text.encode() if raws is None else raws[place]

@@ -8,7 +8,8 @@ it does not match may be good or bad and is looked at by itself.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -17,6 +18,7 @@ from ..engines import Kind, Types
 from ..engines.kinds import is_list, single
 from .values import Lists
 
+_BOM = b"\xef\xbb\xbf"
 _DAY = "(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
 _CLOCK = "(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\\.[0-9]{1,9})?)?(?:Z|[+-](?:0[0-9]|1[0-4]):?[0-5][0-9])?"
 _INTEGER = "-?(?:0|[1-9][0-9]{0,17})"
@@ -66,13 +68,23 @@ class PlainLines:
                 alike.setdefault(over, []).append(made)
         self.shapes = [Shape(f"^[ \\t]*(?:{'|'.join(made)})[ \\t\\r]*$", over) for over, made in alike.items()]
 
-    def lines(self, text: str) -> Any:
-        """The lines of a text, as a Polars series."""
-        return self._polars.Series([text]).str.split("\n").explode()
+    def lines(self, content: bytes) -> tuple[Any, list[bytes] | None]:
+        """The lines of some bytes, as a Polars series; and as bytes, where some are no UTF-8."""
+        polars = self._polars
+        if not content.startswith(_BOM) and b"\r" not in content and b"\x01" not in content:
+            with suppress(polars.exceptions.PolarsError):
+                how = {"has_header": False, "separator": "\x01", "quote_char": None, "schema": {"": polars.String}}
+                lines = polars.read_csv(content, **how).to_series().fill_null("")
+                if lines.str.len_bytes().sum() + len(lines) == len(content) + 1:
+                    return lines, None
+        try:
+            return polars.Series([content.decode()]).str.split("\n").explode(), None
+        except UnicodeDecodeError:
+            return polars.Series([content.decode("utf-8", "replace")]).str.split("\n").explode(), content.split(b"\n")
 
-    def sizes(self, lines: Sequence[bytes]) -> Any:
+    def sizes(self, lines: Any, raws: list[bytes] | None) -> Any:
         """How many bytes each line has."""
-        return self._polars.Series(list(map(len, lines)), dtype=self._polars.UInt32)
+        return lines.str.len_bytes() if raws is None else self._polars.Series(list(map(len, raws)))
 
     def told(self, lines: Any) -> tuple[Any, Counter[str]]:
         """Which lines are plainly good, a series of yes and no; and in how many of them a name is passed over."""
