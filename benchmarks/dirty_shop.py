@@ -84,7 +84,9 @@ def _clicks(chance: np.random.Generator, first: int, count: int, users: int, ite
     date = pl.when(pl.col("chance").is_between(0.002, 0.004, closed="left")).then(bad_date).otherwise(text)
     pieces = ['{"event":', "event", ',"user":', "user", ',"item":', "item", ',"ts":"', date, '","type":"', "type"]
     pieces += ['","dwell":', pl.col("dwell").cast(pl.String).fill_null("null"), ',"device":"', "device", '"}']
-    shown = [pl.lit(p) if isinstance(p, str) and not p.isalpha() else pl.col(p) if isinstance(p, str) else p for p in pieces]
+    shown = [
+        pl.lit(p) if isinstance(p, str) and not p.isalpha() else pl.col(p) if isinstance(p, str) else p for p in pieces
+    ]
     line = pl.concat_str(shown)
     cut = pl.when(pl.col("event") % 4 == 0).then(pl.lit("502 Bad Gateway")).otherwise(line.str.slice(0, "cut"))
     made = parts.select(pl.when(pl.col("chance") < 0.002).then(cut).otherwise(line).alias("line"), "chance")

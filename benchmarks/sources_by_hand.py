@@ -71,7 +71,9 @@ def keep(path: Path, bad: list[tuple[int, str, str]], source: Path) -> list[tupl
     """Writes the quarantine: source, line, text, reason."""
     with open(path, "w", encoding="ascii") as file:
         for line, text, why in sorted(bad):
-            file.write(json.dumps({"source": "clicks", "file": str(source), "line": line, "raw": text, "rule": why}) + "\n")
+            file.write(
+                json.dumps({"source": "clicks", "file": str(source), "line": line, "raw": text, "rule": why}) + "\n"
+            )
     return [(line, text) for line, text, _ in sorted(bad)]
 
 
@@ -91,7 +93,9 @@ def finished(table: pl.DataFrame, bad: list[tuple[int, str]]) -> Answer:
         ((pl.col(name) - known[name].mean()) / known[name].std(ddof=0)).cast(pl.Float32).alias(name) for name in NUMBERS
     ]
     coded = [pl.col(w).replace_strict(vocabulary(train[w]), default=1, return_dtype=pl.Int64) for w in WORDS]
-    coded = [pl.when(pl.col(w).is_null()).then(0).otherwise(code).alias(w) for w, code in zip(WORDS, coded, strict=True)]
+    coded = [
+        pl.when(pl.col(w).is_null()).then(0).otherwise(code).alias(w) for w, code in zip(WORDS, coded, strict=True)
+    ]
     done = table.with_columns(*scaled, *coded)
     x, codes, y = done.select(NUMBERS).to_torch(), done.select(WORDS).to_torch(), done["bought"].to_torch()
     return Answer(x, codes, y, (done["user"] * 2**20 + done["item"]).to_numpy(), bad)
@@ -122,8 +126,8 @@ def by_polars(shop: Shop, quarantine: Path) -> Answer:
     train = clicks.filter(pl.col("user") % 5 != 0, pl.col("ts") < CUT)["dwell"]
     filled = train.fill_null(train.median())
     low, high = (filled.quantile(share, "linear") for share in (0.01, 0.99))
-    looks = clicks.lazy().filter(pl.col("ts") < CUT).with_columns(
-        pl.col("dwell").fill_null(train.median()).clip(low, high)
+    looks = (
+        clicks.lazy().filter(pl.col("ts") < CUT).with_columns(pl.col("dwell").fill_null(train.median()).clip(low, high))
     )
     pairs = looks.group_by("user", "item").agg(
         pl.len().alias("clicks"),
@@ -133,7 +137,8 @@ def by_polars(shop: Shop, quarantine: Path) -> Answer:
     )
     with dbapi.connect(f"file:{shop.orders}?mode=ro") as connection, connection.cursor() as cursor:
         cursor.execute("SELECT user, item, ts, price FROM orders")
-        orders = pl.DataFrame(cursor.fetch_arrow()).with_columns(pl.col("ts").str.to_datetime("%Y-%m-%dT%H:%M:%S"))
+        fetched: Any = cursor.fetch_arrow()
+        orders = pl.DataFrame(fetched).with_columns(pl.col("ts").str.to_datetime("%Y-%m-%dT%H:%M:%S"))
     before = orders.lazy().filter(pl.col("ts") < CUT)
     spent = before.group_by("user").agg(pl.len().alias("orders"), pl.col("price").sum().alias("spend"))
     after = orders.lazy().filter(pl.col("ts") >= CUT, pl.col("ts") < END).select("user", "item").unique()
@@ -157,17 +162,21 @@ def by_duckdb(shop: Shop, quarantine: Path) -> Answer:
         CREATE TABLE clicks AS SELECT DISTINCT ON (event) * FROM typed WHERE moment IS NOT NULL""")
     bad: list[Any] = db.execute(f"""
         SELECT line, text, '{NOT_JSON}' FROM lines WHERE NOT ok
-        UNION ALL SELECT line, text, '{NO_TIME}' FROM typed JOIN lines USING (line) WHERE moment IS NULL AND typed.ts IS NOT NULL
+        UNION ALL SELECT line, text, '{NO_TIME}' FROM typed JOIN lines USING (line)
+        WHERE moment IS NULL AND typed.ts IS NOT NULL
         """).fetchall()
     kept = keep(quarantine, bad, shop.clicks)
     with dbapi.connect(f"file:{shop.orders}?mode=ro") as connection, connection.cursor() as cursor:
         cursor.execute("SELECT user, item, ts, price FROM orders")
-        bought = pl.DataFrame(cursor.fetch_arrow())
+        fetched: Any = cursor.fetch_arrow()
+        bought = pl.DataFrame(fetched)
     items = pl.DataFrame(catalogue(shop.catalogue))
-    assert len(bought) and len(items)
+    assert not bought.is_empty()
+    assert not items.is_empty()
     cut, end = f"TIMESTAMP '{CUT}'", f"TIMESTAMP '{END}'"
     train = f'"user" % 5 != 0 AND moment < {cut}'
-    return finished(db.sql(f"""
+    return finished(
+        db.sql(f"""
         WITH middle AS (SELECT median(dwell) AS m FROM clicks WHERE {train}),
         limits AS (SELECT m, quantile_cont(coalesce(dwell, m), [0.01, 0.99]) AS q
                    FROM clicks, middle WHERE {train} GROUP BY m),
@@ -176,9 +185,12 @@ def by_duckdb(shop: Shop, quarantine: Path) -> Answer:
                          (epoch_us({cut}) - epoch_us(max(moment))) / 86400000000 AS days
                   FROM clicks, limits WHERE moment < {cut} GROUP BY "user", item),
         orders AS (SELECT "user", item, CAST(ts AS TIMESTAMP) AS moment, price FROM bought),
-        spent AS (SELECT "user", count(*) AS orders, sum(price) AS spend FROM orders WHERE moment < {cut} GROUP BY "user"),
+        spent AS (SELECT "user", count(*) AS orders, sum(price) AS spend FROM orders
+                  WHERE moment < {cut} GROUP BY "user"),
         after AS (SELECT DISTINCT "user", item, true AS bought FROM orders WHERE moment >= {cut} AND moment < {end})
         SELECT pairs."user", pairs.item, clicks, carts, dwell, days, coalesce(orders, 0) AS orders,
                coalesce(spend, 0) AS spend, price, category, brand, coalesce(bought, false) AS bought
         FROM pairs LEFT JOIN spent USING ("user") LEFT JOIN items USING (item) LEFT JOIN after USING ("user", item)
-        """).pl(), kept)
+        """).pl(),
+        kept,
+    )

@@ -34,6 +34,11 @@ class Keys:
     left: tuple[str, ...]
     right: tuple[str, ...]
 
+    @property
+    def plain(self) -> list[str]:
+        """Names that neither side has."""
+        return [f"__key{i}" for i in range(len(self.left))]
+
     @staticmethod
     def of(on: str | Sequence[str] | Mapping[str, str]) -> Keys:
         """From one name, several names, or left name to right name.

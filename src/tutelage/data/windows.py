@@ -152,7 +152,7 @@ class _Job:
     def run(self) -> nw.LazyFrame[Any]:
         """The spine with all columns."""
         found = self._latest(with_ticks(self.spine, self.at, NOW, self.ruler))
-        group = [*_names(self.keys), NOW]
+        group = [*self.keys.plain, NOW]
         made = self._counted(self._pairs(), group, self._paired) if self._paired else []
         for part in made:
             found = found.join(part, left_on=[*self.keys.left, NOW], right_on=group, how="left")
@@ -257,7 +257,7 @@ class _Job:
 
     def _pairs(self) -> nw.LazyFrame[Any]:
         """Every (key, time) of the spine with every row that lies in its longest window, and the row's age."""
-        names, right = _names(self.keys), with_ticks(self.right, self.when, KNOWN, self.ruler)
+        names, right = self.keys.plain, with_ticks(self.right, self.when, KNOWN, self.ruler)
         spine = with_ticks(beginning(self.spine, [*self.keys.left, self.at]), self.at, NOW, self.ruler)
         asked = spine.select(*_renamed(self.keys.left, names), nw.col(NOW))
         asked = once(asked.drop_nulls())
@@ -280,10 +280,6 @@ class _Job:
         if longest is not None:
             pairs = pairs.filter(nw.col(AGE) < longest if self.ahead else nw.col(AGE) <= longest)
         return pairs.filter(nw.col(LATER) < nw.col(NOW)) if late else pairs
-
-
-def _names(keys: Keys) -> list[str]:
-    return [f"__key{i}" for i in range(len(keys.left))]
 
 
 def _renamed(columns: Sequence[str], names: Sequence[str]) -> list[nw.Expr]:

@@ -107,7 +107,8 @@ class DuckDBEngine:
         source = f"read_json({literal(no_pattern(path))}, {how}, columns = {{{columns}}})"
         if checked:
             turned = [
-                f"{_time(paths[name]) if kind == 'time' else paths[name]} AS {quoted(name)}" for name, kind in types.items()
+                f"{_time(paths[name]) if kind == 'time' else paths[name]} AS {quoted(name)}"
+                for name, kind in types.items()
             ]
             with self._reading(path):
                 return self._create(f"SELECT {', '.join(turned)} FROM {source}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar, final
+from typing import Any, BinaryIO, final
 
 import narwhals.stable.v2 as nw
 
@@ -82,7 +82,6 @@ class Csv:
 class LinesOfCsv:
     """The format; see `Format`."""
 
-    quick: ClassVar[bool] = False
     source: str
     separator: str
     nulls: tuple[str, ...]
@@ -100,6 +99,11 @@ class LinesOfCsv:
         if not any(names):
             raise InputError(f"source {self.source!r}: {path} has no names of columns in its first line: {names}")
         return [name or _free(f"column_{place}", names) for place, name in enumerate(names, 1)]
+
+    @property
+    def quick(self) -> bool:
+        """See `Format.quick`."""
+        return False
 
     def find(self, paths: Sequence[Path]) -> Types:
         """Kinds from the first lines of the first file, which some lines from everywhere may only widen."""

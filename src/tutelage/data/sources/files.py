@@ -93,7 +93,7 @@ class Format(Protocol):
         ...
 
     def sort(self, path: Path, clean: Path, checker: Checker, sorting: Sorting, *, thorough: bool) -> bool:
-        """Writes the good records of a file to another one (unless that would be the same), the bad ones into `sorting`.
+        """Writes the good records of a file to another one, unless that would be the same; the bad ones into `sorting`.
 
         Returns whether all values of the good ones are known to be of their kinds; always if `thorough`.
         """
