@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from tutelage.data.checks import Checker
 from tutelage.data.contract import Field, Schema
-from tutelage.data.engines import DuckDBEngine, PolarsEngine
+from tutelage.data.engines import DuckDBEngine, Kind, PolarsEngine
 from tutelage.data.sources import JsonLines
 from tutelage.data.sources.files import Sorting
 from tutelage.data.sources.jsonl import LinesOfJson
 
-KINDS = {"id": "integer", "x": "number", "at": "time", "word": "text", "yes": "boolean", "in.side": "integer"}
-SCHEMA = Schema({name: Field(kind) for name, kind in {**KINDS, "list": "integers"}.items()})
+KINDS: dict[str, Kind] = {"id": "integer", "x": "number", "at": "time", "word": "text", "yes": "boolean", "in.side": "integer", "list": "integers"}
+SCHEMA = Schema({name: Field(kind) for name, kind in KINDS.items()})
 GOOD = '{"id":1,"x":2.5,"at":"2025-01-31T10:00:00","word":"a","yes":true,"in":{"side":3},"list":[1,null]}'
 VALUES = [
     ("id", ["0", "-7", "007", "1.0", "1e3", "null", "9223372036854775807", "9223372036854775808", "true", '"1"', "-"]),
@@ -76,8 +76,7 @@ def changed(name: str, value: str) -> str:
     return GOOD[:begin] + value + GOOD[end:]
 
 
-ALL = [changed(name, text).encode() for name, text in LINES] + [line.encode() for line in WHOLE]
-ALL += [GOOD.replace('"a"', '"\udcff\udcfe"').encode("utf-8", "surrogateescape"), b"\xff", GOOD.encode()]
+ALL = [changed(name, text).encode() for name, text in LINES] + [line.encode() for line in WHOLE] + [GOOD.replace('"a"', '"\udcff\udcfe"').encode("utf-8", "surrogateescape"), b"\xff", GOOD.encode()]
 
 
 def sorted_out(path: Path, clean: Path, thorough: bool):
