@@ -15,7 +15,15 @@ from tutelage.data.sources import JsonLines
 from tutelage.data.sources.files import Sorting
 from tutelage.data.sources.jsonl import LinesOfJson
 
-KINDS: dict[str, Kind] = {"id": "integer", "x": "number", "at": "time", "word": "text", "yes": "boolean", "in.side": "integer", "list": "integers"}
+KINDS: dict[str, Kind] = {
+    "id": "integer",
+    "x": "number",
+    "at": "time",
+    "word": "text",
+    "yes": "boolean",
+    "in.side": "integer",
+    "list": "integers",
+}
 SCHEMA = Schema({name: Field(kind) for name, kind in KINDS.items()})
 GOOD = '{"id":1,"x":2.5,"at":"2025-01-31T10:00:00","word":"a","yes":true,"in":{"side":3},"list":[1,null]}'
 VALUES = [
@@ -76,7 +84,11 @@ def changed(name: str, value: str) -> str:
     return GOOD[:begin] + value + GOOD[end:]
 
 
-ALL = [changed(name, text).encode() for name, text in LINES] + [line.encode() for line in WHOLE] + [GOOD.replace('"a"', '"\udcff\udcfe"').encode("utf-8", "surrogateescape"), b"\xff", GOOD.encode()]
+ALL = (
+    [changed(name, text).encode() for name, text in LINES]
+    + [line.encode() for line in WHOLE]
+    + [GOOD.replace('"a"', '"\udcff\udcfe"').encode("utf-8", "surrogateescape"), b"\xff", GOOD.encode()]
+)
 
 
 def sorted_out(path: Path, clean: Path, thorough: bool):
