@@ -216,5 +216,5 @@ class Recency:
         return _named("recency", self.column)
 
     def of(self, value: nw.Expr, whole: bool, days: float | None) -> nw.Expr:
-        """Of a column that holds one age."""
-        return value
+        """Of a column of ages: the least."""
+        return value.min()

@@ -125,12 +125,12 @@ def role_of(name: str, column: np.ndarray) -> Role:
         return "time"
     if column.dtype.kind not in "OUST":
         raise InputError(f"column {name!r} has type {column.dtype}: a recipe takes numbers, text, times and arrays")
-    values = [value for value in column.tolist() if value is not None]
-    if values and all(isinstance(value, int | float | np.number) for value in values):
+    kinds = [kind for kind in set(map(type, column.tolist())) if kind is not type(None)]
+    if kinds and all(issubclass(kind, int | float | np.number) for kind in kinds):
         return "number"
-    if values and all(isinstance(value, np.ndarray | list) for value in values):
+    if kinds and all(issubclass(kind, np.ndarray | list) for kind in kinds):
         return "array"
-    return "time" if values and all(hasattr(value, "timestamp") for value in values) else "text"
+    return "time" if kinds and all(hasattr(kind, "timestamp") for kind in kinds) else "text"
 
 
 def as_role(name: str, column: np.ndarray, role: Role) -> np.ndarray:

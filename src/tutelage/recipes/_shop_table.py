@@ -150,10 +150,10 @@ def _featured(
         (searches, "user", [Count()], ["14d"], "search_"),
     )
     table = spine
-    for right, on, aggregates, lengths, prefix in looks:  # each kept: as one plan they would compute each other again
-        table = engine.keep(windows(table, right, on, time, aggregates, lengths, prefix=prefix))
-    table = engine.keep(asof(table, searches, "user", time, columns=["query"], tolerance="14d"))
-    table = engine.keep(asof(table, frames["prices"], "item", ("at", "since"), columns=["price"]))
+    for right, on, aggregates, lengths, prefix in looks:
+        table = windows(table, right, on, time, aggregates, lengths, prefix=prefix)
+    table = asof(table, searches, "user", time, columns=["query"], tolerance="14d")
+    table = asof(table, frames["prices"], "item", ("at", "since"), columns=["price"])
     return future(table, orders, pair, time, [Exists()], f"{LABEL_DAYS}d", until=last)
 
 
