@@ -14,7 +14,6 @@ from .protocols import (
     SignalSource,
     Step,
     Target,
-    Task,
     Teacher,
     Term,
     Weights,
@@ -22,6 +21,7 @@ from .protocols import (
 from .shortcuts import Blind, Graded, HardGraded, Mixing, Pulling
 from .signals import Signals
 from .spaces import FLOOR, KINDS, Answer, Classes, Labels, Scores, Space, Values
+from .task import MeasuresRows, Task
 
 __all__ = [
     "FLOOR",
@@ -42,6 +42,7 @@ __all__ = [
     "KnowsRows",
     "Labels",
     "LeakageError",
+    "MeasuresRows",
     "MissingExtraError",
     "Mixing",
     "Pulling",

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..core import Columns, Teacher
 from ..teachers import RankingTeacher
-from ..train.fitted import OutOfFold
+from ..train import OutOfFold
 
 
 class Recommender(Protocol):

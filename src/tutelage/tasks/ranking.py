@@ -112,20 +112,27 @@ class Ranking:
         Raises:
             InputError: no row is labelled.
         """
+        shown = self._shown(answer, labelled)
+        offered = int(shown.item[shown.item >= 0].unique().numel()) if self.catalogue is None else self.catalogue
+        best = measure.top(shown.score, shown.item, shown.listed & shown.valid.unsqueeze(-1), PLACES)
+        means = {name: float(values.mean()) for name, values in self.row_metrics(answer, target, labelled).items()}
+        return {**means, "coverage@10": measure.catalogue_coverage(best, offered)}
+
+    def row_metrics(self, answer: Scores, target: Tensor, labelled: Tensor) -> dict[str, Tensor]:
+        """All but coverage, per labelled row, float64 [n]."""
+        shown = self._shown(answer, labelled)
+        found = measure.ranked(shown.score, target[labelled], shown.listed & shown.valid.unsqueeze(-1))
+        return {
+            "ndcg@10": measure.ndcg(found, PLACES),
+            "recall@10": measure.recall(found, PLACES),
+            "hit@10": measure.hit_rate(found, PLACES),
+            "mrr": measure.reciprocal_rank(found),
+        }
+
+    def _shown(self, answer: Scores, labelled: Tensor) -> Scores:
         if not bool(labelled.any()):
             raise InputError("no labelled rows to measure on: a row needs at least one relevant candidate")
-        shown = answer.take(labelled.nonzero().flatten())
-        listed = shown.listed & shown.valid.unsqueeze(-1)
-        found = measure.ranked(shown.score, target[labelled], listed)
-        offered = int(shown.item[shown.item >= 0].unique().numel()) if self.catalogue is None else self.catalogue
-        best = measure.top(shown.score, shown.item, listed, PLACES)
-        return {
-            "ndcg@10": float(measure.ndcg(found, PLACES).mean()),
-            "recall@10": float(measure.recall(found, PLACES).mean()),
-            "hit@10": float(measure.hit_rate(found, PLACES).mean()),
-            "mrr": float(measure.reciprocal_rank(found).mean()),
-            "coverage@10": measure.catalogue_coverage(best, offered),
-        }
+        return answer.take(labelled.nonzero().flatten())
 
     def _log_drawn(self, answer: Scores) -> Tensor:
         assert self.sampling is not None

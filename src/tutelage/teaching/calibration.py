@@ -9,12 +9,14 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from ..core import Answer, Classes, InputError, Labels, Scores, Signals, Values
+from ..core import Answer, Batch, Classes, InputError, Labels, Scores, Signals, Values
 from ..ops.losses import standardised
 from ..ops.reliability import confusion_posterior, fit_temperature, residual_scale
 
 MIN_ROWS = 10
 """Fewer held-out labelled rows than this do not move a calibration."""
+MOST_CHOICES = 400
+"""Relevant candidates that the temperature of a recommender is fitted on."""
 
 
 @runtime_checkable
@@ -185,11 +187,16 @@ def calibrate(answer: Answer, target: Tensor, labelled: Tensor) -> Calibration:
     raise InputError(f"answers of type {type(answer).__name__} have no calibration yet")
 
 
+def calibrated_on(answers: Sequence[Any], batch: Batch) -> tuple[Calibration, ...]:
+    """The calibrations of teachers, from their answers about held-out rows."""
+    return tuple(calibrate(answer, batch.target, batch.labelled) for answer in answers)
+
+
 def _calibrate_ranking(answer: Scores, target: Tensor, labelled: Tensor) -> Calibration:
     """The temperature at which relevant candidates are most likely to be chosen first; each counts alike.
 
     Scores come in any unit (counts, cosines), so that the search begins at a spread of 1: of all rows together or of
-    each row, whichever explains the held-out choices better.
+    each row, whichever explains the held-out choices better. A few hundred choices settle one number.
     """
     known = answer.listed & (answer.valid & labelled).unsqueeze(-1)
     row, place = ((target > 0) & known).nonzero(as_tuple=True)
@@ -199,9 +206,11 @@ def _calibrate_ranking(answer: Scores, target: Tensor, labelled: Tensor) -> Cali
     spread = float(away.double().square().mean().sqrt())
     if not spread > 0:
         return AsIs()
-    whole = (answer.score / spread).masked_fill(~answer.listed, -torch.inf)[row]
-    each = standardised(answer.score, answer.common).masked_fill(~answer.listed, -torch.inf)[row]
-    one, other = fit_temperature(whole, place), fit_temperature(each, place)
+    some = torch.linspace(0, len(row) - 1, min(len(row), MOST_CHOICES), dtype=torch.float64).round().long()
+    place, chosen = place[some], answer.take(row[some])
+    whole = (chosen.score / spread).masked_fill(~chosen.listed, -torch.inf)
+    each = standardised(chosen.score, chosen.common).masked_fill(~chosen.listed, -torch.inf)
+    one, other = fit_temperature(whole, place, tolerance=1e-4), fit_temperature(each, place, tolerance=1e-4)
     losses = [
         torch.nn.functional.cross_entropy(scores.double() / at, place) for scores, at in ((whole, one), (each, other))
     ]

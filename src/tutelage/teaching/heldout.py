@@ -16,7 +16,7 @@ from ..core import Batch, Fittable, Fusion, LeakageError, Scores, Signals, Signa
 from ..core.spaces.scores import log_softmax_over
 from ..fusion.trust import PerTeacher
 from . import calibration as calibrating
-from .calibration import AsIs, Calibration, calibrate
+from .calibration import AsIs, Calibration, calibrated_on
 
 
 def unseen(teachers: Sequence[Teacher], row: np.ndarray, *, seen_ok: bool = False) -> np.ndarray:
@@ -33,7 +33,12 @@ def unseen(teachers: Sequence[Teacher], row: np.ndarray, *, seen_ok: bool = Fals
 
 
 def learn(
-    source: SignalSource, fusion: Fusion, batch: Batch, *, calibrated: bool = True
+    source: SignalSource,
+    fusion: Fusion,
+    batch: Batch,
+    *,
+    calibrated: bool = True,
+    calibrations: Sequence[Calibration] = (),
 ) -> tuple[tuple[Calibration, ...], Fusion]:
     """Calibrations per teacher and the fitted fusion, from held-out labelled rows.
 
@@ -42,6 +47,7 @@ def learn(
         fusion: fitted or not; one that needs no fitting comes back as it is.
         batch: held-out rows with labels; inputs may be empty.
         calibrated: whether teachers' scores are calibrated; votes always become probabilities.
+        calibrations: fitted on these rows before; fitted here unless given.
 
     Raises:
         LeakageError: the fusion has to be fitted and there is no labelled row.
@@ -49,26 +55,25 @@ def learn(
     if isinstance(fusion, PerTeacher):
         fusion = fusion.bound(source.names)
     signals = source.gather(batch.row, batch.view)
-    calibrations: tuple[Calibration, ...] = tuple(AsIs() for _ in signals.names)
-    if calibrated and len(batch):
-        calibrations = tuple(calibrate(answer, batch.target, batch.labelled) for answer in signals.answers)
+    found: tuple[Calibration, ...] = tuple(calibrations) or tuple(AsIs() for _ in signals.names)
+    if calibrated and not calibrations and len(batch):
+        found = calibrated_on(signals.answers, batch)
     if not isinstance(fusion, Fittable) or fusion.fitted:
-        return calibrations, fusion
+        return found, fusion
     if not len(batch) or not bool(batch.labelled.any()):
         raise LeakageError(
             f"fusion {fusion.name!r} learns from labelled rows that the teachers have not been trained on, and "
             "there is none: give validation rows, let tutelage train the teachers out of fold, choose a fusion that "
             "needs no labels (mean, soft_vote, entropy), or say seen_ok=True"
         )
-    shown = calibrating.apply(calibrations, signals).stacked()
-    return calibrations, fusion.fit(shown, batch.target, batch.labelled)
+    shown = calibrating.apply(found, signals).stacked()
+    return found, fusion.fit(shown, batch.target, batch.labelled)
 
 
 def calibrated(source: SignalSource, heldout: Batch, asked: Batch) -> Signals:
     """Signals about the rows `asked`, calibrated on the rows `heldout`."""
     found = source.gather(heldout.row, heldout.view)
-    calibrations = tuple(calibrate(answer, heldout.target, heldout.labelled) for answer in found.answers)
-    return calibrating.apply(calibrations, source.gather(asked.row, asked.view))
+    return calibrating.apply(calibrated_on(found.answers, heldout), source.gather(asked.row, asked.view))
 
 
 def flag_seen(answer_train: Any, answer_heldout: Any, train: Batch, heldout: Batch) -> str | None:

@@ -14,7 +14,7 @@ from ..data import Rows
 from ..teachers.bound import example_rows
 from ..teachers.keeping import Keeping, Opening, Way
 from ..teaching import Ensemble, load_ensemble, save_ensemble
-from .fitted import OutOfFold
+from .out_of_fold import OutOfFold
 from .run import Run, load
 
 FOLDER = "ensemble"

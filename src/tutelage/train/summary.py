@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from .._version import __version__
+from ..core import MeasuresRows
 from ..data.recording import rows_record
 from ..report import (
     Contender,
@@ -125,6 +126,10 @@ def _intervals(trials: Sequence[Trial]) -> dict[str, Any]:
     found: dict[str, dict[str, tuple[float, float]]] = {}
     for result in trial.results:
         answer = result.performance.answer
+        if isinstance(trial.task, MeasuresRows):
+            values = trial.task.row_metrics(answer, batch.target, batch.labelled)[head]
+            found[result.name] = {head: bootstrap(values.cpu().numpy(), draws=BOOTSTRAP_DRAWS)}
+            continue
 
         def one(picked: np.ndarray, answer: Any = answer) -> float:
             place = torch.from_numpy(picked.astype(np.int64))
