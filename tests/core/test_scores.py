@@ -40,6 +40,8 @@ def test_a_list_in_another_order_meets_by_item() -> None:
     assert met.score.tolist() == [[3.0, 0.0, 1.0, 0.0]]
     assert met.listed.tolist() == [[True, False, True, False]]
     assert own.at(own.item.clone()) is own
+    empty = Scores.of(torch.zeros(1, 0), torch.zeros(1, 0, dtype=torch.int64)).at(own.item)
+    assert not bool(empty.listed.any() | empty.valid.any())
     assert own.at(torch.tensor([[1, 2]])).valid.tolist() == [False]
 
 
@@ -93,3 +95,14 @@ def test_gradients_stay_finite_where_nothing_is_known() -> None:
     total.backward()
     assert score.grad is not None
     assert bool(torch.isfinite(score.grad).all())
+
+
+def test_lists_meet_as_a_slow_search_says() -> None:
+    chance = torch.Generator().manual_seed(2)
+    own = torch.stack([torch.randperm(30, generator=chance)[:12] for _ in range(50)])
+    wanted = torch.stack([torch.randperm(30, generator=chance)[:9] for _ in range(50)])
+    listed = torch.rand(50, 12, generator=chance) > 0.3
+    met = Scores.of(torch.randn(50, 12, generator=chance), own, listed=listed).at(wanted)
+    for row in range(50):
+        known = {int(item): place for place, item in enumerate(own[row]) if listed[row, place]}
+        assert met.listed[row].tolist() == [int(item) in known for item in wanted[row]]

@@ -97,9 +97,12 @@ class Scores:
         """The same answer about these candidates, int64 [B, M]; those that it does not list are unknown to it."""
         if item is self.item or torch.equal(item, self.item):
             return self
-        same = (item.unsqueeze(-1) == self.item.unsqueeze(-2)) & self.listed.unsqueeze(-2)
-        place = same.int().argmax(-1)
-        return Scores.of(self.score.gather(-1, place), item, listed=same.any(-1), valid=self.valid)
+        if self.item.shape[-1] == 0:
+            return Scores.of(self.score.new_zeros(item.shape), item, listed=torch.zeros_like(item, dtype=torch.bool))
+        own, order = self.item.masked_fill(~self.listed, PADDING).sort(dim=-1)
+        place = torch.searchsorted(own, item.contiguous()).clamp_max(own.shape[-1] - 1)
+        found = (own.gather(-1, place) == item) & (item >= 0)
+        return Scores.of(self.score.gather(-1, order.gather(-1, place)), item, listed=found, valid=self.valid)
 
     def take(self, rows: Tensor | slice) -> Scores:
         """The answers about these positions."""
