@@ -109,11 +109,10 @@ def raw_slots(
             block[:, place] = column if column.dtype.kind in "fiub" else as_numbers(name, column)
             if size > SMALL:
                 block[~np.isfinite(block[:, place]), place] = np.nan
-    if size <= SMALL and only is None:  # few rows: one look at all columns costs less than one at each
-        block[~np.isfinite(block)] = np.nan
-    elif size <= SMALL:
-        looked = [place for place, name in enumerate(numbers) if name in only]
-        block[:, looked] = np.where(np.isfinite(block[:, looked]), block[:, looked], np.nan)
+    if size <= SMALL:  # few rows: one look at all columns costs less than one at each
+        places = slice(None) if only is None else [place for place, name in enumerate(numbers) if name in only]
+        part = block[:, places]
+        block[:, places] = np.where(np.isfinite(part), part, np.nan)
     pairs = zip(others, roles, strict=True)
     read = (as_role(n, columns[n], role) if only is None or n in only else columns[n] for n, role in pairs)
     return [block, *read]
