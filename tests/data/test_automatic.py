@@ -38,13 +38,13 @@ def columns(seed: int = 0) -> dict[str, np.ndarray]:
     }
 
 
-def fit_table(table: dict[str, np.ndarray], train: np.ndarray) -> FittedRecipe:
+def fitted(table: dict[str, np.ndarray], train: np.ndarray) -> FittedRecipe:
     return prepare_table(table, train)[0]
 
 
 def test_each_column_becomes_what_it_should() -> None:
     table = columns()
-    prepared = fit_table(table, TRAIN)
+    prepared = fitted(table, TRAIN)
     features = prepared.apply(table)["features"]
     assert features.dtype == np.float32
     names = prepared.features["features"]
@@ -82,17 +82,17 @@ def test_what_cannot_help_is_left_out_with_the_reason() -> None:
 
 def test_other_rows_change_nothing() -> None:
     table = columns()
-    prepared = fit_table(table, TRAIN)
+    prepared = fitted(table, TRAIN)
     others = np.setdiff1d(np.arange(N), TRAIN)
     for name in ("whole", "gaps"):
         table[name][others] = 10_000
     table["colour"][others] = "violet"
-    assert fit_table(table, TRAIN).digest == prepared.digest
+    assert fitted(table, TRAIN).digest == prepared.digest
 
 
 def test_json_is_exact() -> None:
     table = columns()
-    prepared = fit_table(table, TRAIN)
+    prepared = fitted(table, TRAIN)
     again = preparation_from_json(json.loads(json.dumps(prepared.to_json())))
     assert isinstance(again, FittedRecipe)
     assert again.digest == prepared.digest
@@ -111,7 +111,7 @@ def test_what_an_earlier_version_wrote_is_refused_with_the_way_out() -> None:
 
 def test_unseen_values_are_counted_and_count_as_none() -> None:
     table = columns()
-    prepared = fit_table(table, TRAIN)
+    prepared = fitted(table, TRAIN)
     assert prepared.unseen(table) == {}
     table["colour"][[1, 3, 4]] = "violet"
     assert prepared.unseen(table) == {"colour": 3}
@@ -120,7 +120,7 @@ def test_unseen_values_are_counted_and_count_as_none() -> None:
 
 def test_whole_numbers_as_words_do_not_depend_on_gaps_elsewhere() -> None:
     for words in (np.array(["1", "2", "x"] * 20, dtype=object), np.array([1, 2, None, 2, 1, 3] * 10, dtype=object)):
-        prepared = fit_table({"code": words}, np.arange(60))
+        prepared = fitted({"code": words}, np.arange(60))
         place = [prepared.features["features"].index(f"code={value}") for value in (1, 2)]
         whole, gaps = np.array([1, 2, 1]), np.array([1.0, 2.0, np.nan])
         one, two = (prepared.apply({"code": given})["features"][:, place].tolist() for given in (whole, gaps))
@@ -131,7 +131,7 @@ def test_whole_numbers_as_words_do_not_depend_on_gaps_elsewhere() -> None:
 
 
 def test_text_where_numbers_were_is_named() -> None:
-    prepared = fit_table({"x": np.arange(9.0)}, np.arange(9))
+    prepared = fitted({"x": np.arange(9.0)}, np.arange(9))
     with pytest.raises(InputError, match=r"column 'x', row 1: 'many' is no number"):
         prepared.apply({"x": np.array(["1", "many"], dtype=object)})
     assert prepared.apply({"x": np.array(["4", "", None], dtype=object)})["features"].tolist() == [[0.0]] * 3
@@ -141,7 +141,7 @@ def test_text_where_numbers_were_is_named() -> None:
 
 @pytest.mark.parametrize("rows", [3, 3000])
 def test_values_far_off_stay_finite(rows: int) -> None:
-    prepared = fit_table({"x": np.arange(9.0), "flag": np.arange(9) % 2 == 0}, np.arange(9))
+    prepared = fitted({"x": np.arange(9.0), "flag": np.arange(9) % 2 == 0}, np.arange(9))
     given = {"x": np.tile([np.inf, -np.inf, 1e30], rows // 3), "flag": np.arange(rows) % 2 == 0}
     features = prepared.apply(given)["features"]
     assert np.isfinite(features).all()
@@ -151,7 +151,7 @@ def test_values_far_off_stay_finite(rows: int) -> None:
 
 
 def test_drift_is_small_on_alike_rows_and_large_on_others() -> None:
-    prepared = fit_table({k: v for k, v in columns().items() if k in ("whole", "gaps", "colour")}, np.arange(N))
+    prepared = fitted({k: v for k, v in columns().items() if k in ("whole", "gaps", "colour")}, np.arange(N))
     alike = prepared.drift(columns(seed=1))
     assert max(alike.values()) < 0.25
     moved = columns(seed=1)
@@ -165,7 +165,7 @@ def test_drift_is_small_on_alike_rows_and_large_on_others() -> None:
 
 def test_drift_of_equal_shares_is_the_published_formula() -> None:
     values = np.arange(1000.0)
-    prepared = fit_table({"x": values}, np.arange(1000))
+    prepared = fitted({"x": values}, np.arange(1000))
     now = np.where(np.arange(1000) < 500, 50.0, values)
     edges = np.quantile(values, np.linspace(0, 1, 11)[1:-1])
     was, is_now = (np.bincount(np.searchsorted(edges, v, side="right"), minlength=10) / 1000 for v in (values, now))
@@ -176,6 +176,6 @@ def test_drift_of_equal_shares_is_the_published_formula() -> None:
 
 def test_the_matrix_has_a_name_of_its_own() -> None:
     table = {"features": np.arange(9.0), "features_": np.arange(9.0) ** 2}
-    prepared = fit_table(table, np.arange(9))
+    prepared = fitted(table, np.arange(9))
     assert prepared.outputs == ("features__",)
     assert prepared.reads == ("features", "features_")
