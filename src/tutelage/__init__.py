@@ -12,7 +12,7 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from .core import Batch, Classes, InputError, Labels, Scores, Signals, Space, Step, TutelageError, Values
-    from .data import Rows, fit_table, read_images, read_table, rows_of
+    from .data import Rows, read_images, read_table, recipe_for, rows_of
     from .nets import MLP, ConvNet, TwoTowers
     from .report import Report
     from .store import Store
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 HOME = {
     "core": "Batch Classes InputError Labels Scores Signals Space Step TutelageError Values",
-    "data": "Rows fit_table read_images read_table rows_of",
+    "data": "Rows read_images read_table recipe_for rows_of",
     "nets": "MLP ConvNet TwoTowers",
     "report": "Report",
     "store": "Store",
@@ -105,7 +105,6 @@ __all__ = [
     "distill",
     "evaluate_performance",
     "fit",
-    "fit_table",
     "generate_distillation_targets",
     "generate_predictions",
     "load",
@@ -114,6 +113,7 @@ __all__ = [
     "optimize_model",
     "read_images",
     "read_table",
+    "recipe_for",
     "rows_of",
     "sweep",
     "train_models",

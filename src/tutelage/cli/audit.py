@@ -13,8 +13,9 @@ import numpy as np
 import tyro
 
 from ..core import InputError
-from ..data import FittedRecipe, read_table, recipe_for
+from ..data import FittedRecipe, read_table
 from ..data.audit import Audited, Checked, Finished, Learning, backends_of, telling_columns
+from ..data.automatic import prepare_table
 from ..data.tables import READERS
 from ..train import Run, load
 from . import show
@@ -100,10 +101,9 @@ def table_audits(options: TableOptions) -> Iterator[Checked]:
     if options.time is not None and time is None:
         raise InputError(f"column {options.time!r} holds no dates of ISO 8601")
 
-    def fit(columns: dict[str, np.ndarray], train: np.ndarray) -> FittedRecipe:
-        return recipe_for(columns, train)[0].fit(columns, train)
-
-    yield from Learning(fit, features, rows.train, "automatic preparation").run()
+    yield from Learning(
+        lambda columns, train: prepare_table(columns, train)[0], features, rows.train, "automatic preparation"
+    ).run()
     splits = {"train": rows.train, "validation": rows.validation, "test": rows.test.open("audit of leaks")}
     dated = {name: found for name, column in features.items() if (found := _dates(column)) is not None}
     for name, column in targets_of(rows.target, rows.space.names, rows.space.kind).items():

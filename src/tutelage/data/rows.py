@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from ..core import Batch, Columns, InputError, LeakageError, Space, Task
+from .automatic import prepare_table
 from .candidates import check_candidates
-from .prepare import fit_table
 from .record import DataRecord
 from .target import encode_target, split
 
@@ -226,7 +226,7 @@ def rows_of(
         labelled: bool [N]: rows whose label training may use; all unless given. Missing class labels
             (None, NaN, "") are not labelled.
         weight: trust per row.
-        prepare: give the student one matrix `features`, filled, scaled and coded by a `TablePreparation` that is
+        prepare: give the student one matrix `features`, filled, scaled and coded by the recipe that `recipe_for` finds,
             fitted on the training rows and saved with a run; columns [N] of numbers or words.
         seed: of the split 70/15/15, stratified by class, when none is given.
         record: what was counted on the way to the columns.
@@ -240,8 +240,8 @@ def rows_of(
     preparation = None
     if prepare:
         features = {name: np.asarray(table[name]) for name in inputs or table}
-        preparation = fit_table(features, np.asarray(train))
-        table, inputs = table | preparation.apply(features), (preparation.output,)
+        preparation, _ = prepare_table(features, np.asarray(train))
+        table, inputs = table | preparation.apply(features), preparation.outputs
     if inputs is None:
         inputs = tuple(name for name, column in table.items() if np.asarray(column).dtype.kind in "fiub")
     shown = known

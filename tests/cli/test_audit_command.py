@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -159,7 +160,7 @@ def test_values_and_several_targets(tmp_path: Path, said: Said) -> None:
     assert "LEAK leak detector, columns against a" in text
 
 
-def test_a_run(tmp_path: Path, said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run(tmp_path: Path, said: Said, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(Report, "save", lambda self, path: path)
     chance = np.random.default_rng(0)
     target = chance.integers(0, 2, 3000)
@@ -173,6 +174,12 @@ def test_a_run(tmp_path: Path, said: Said, monkeypatch: pytest.MonkeyPatch) -> N
     assert "LEAK (target): bill" in text
     assert "C, back ends of the saved preparation" in text
     assert "the test rows were opened" in text
+    record = json.loads((tmp_path / "one" / "run.json").read_text())
+    record["preparation"] = {"kind": "table", "numbers": [], "categories": [], "left_out": {}, "output": "features"}
+    (tmp_path / "one" / "run.json").write_text(json.dumps(record))
+    for command in (["audit", str(tmp_path / "one")], ["export", str(tmp_path / "one")]):
+        assert main(command) == 2
+        assert "an earlier tutelage wrote it" in capsys.readouterr().err
     tl.distill(net, table(), [Counted(seen=np.zeros(0, dtype=np.int64))], run=tmp_path / "two", **options)
     assert main(["audit", str(tmp_path / "two")]) == 0
     assert "takes its columns as they are" in said()
