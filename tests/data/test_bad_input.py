@@ -242,7 +242,7 @@ BAD_CSV: dict[str, bytes] = {
     "text for an integer": b"q,x,0.5,true,2025-01-01",
     "fraction for an integer": b"1.5,x,0.5,true,2025-01-01",
     "whole fraction": b"1.0,x,0.5,true,2025-01-01",
-    "exponent": b"1e3,x,0.5,true,2025-01-01",
+    "exponent": b"1.5e0,x,0.5,true,2025-01-01",
     "underscore": b"1_000,x,0.5,true,2025-01-01",
     "too large": b"99999999999999999999,x,0.5,true,2025-01-01",
     "comma for a point": b'1,x,"0,5",true,2025-01-01',
@@ -401,3 +401,16 @@ def test_fahrenheit_where_celsius_is_declared(tmp_path: Path, engine: Engine) ->
         with pytest.raises(TooManyRejectedError, match="must not be greater than 60 °C") as caught:
             source.read(engine, now=NOW)
         assert "in range if they were" not in str(caught.value)
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_whole_numbers_that_r_wrote_with_an_exponent(engine: Engine, tmp_path: Path, late: bool) -> None:
+    ids = [f"{number}" for number in range(3000)]
+    ids[2500 if late else 3] = "9e+05"
+    ids[2600] = "4.0128e+10"
+    (tmp_path / "a.csv").write_text("id,price\n" + "".join(f"{one},2.5\n" for one in ids))
+    loaded = Csv("a", tmp_path / "a.csv").read(engine)
+    found = engine.collect(loaded.frame)["id"]
+    assert found.dtype == "int64"
+    assert {900_000, 40_128_000_000} < set(found.tolist())
+    assert not list(loaded.rejected)

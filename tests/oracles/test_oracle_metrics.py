@@ -64,6 +64,11 @@ def test_classification_task(name: str) -> None:
     close(found["macro_precision"], case["precision_macro"])
     close(found["macro_recall"], case["recall_macro"])
     close(found["macro_f1"], case["f1_macro"])
+    assert ("roc_auc" in found) == (prob.shape[-1] == 2)
+    if "roc_auc" in found:
+        close(found["roc_auc"], case["roc_auc"], atol=1e-4)  # the floor ties what lies below it
+        for name in ("precision", "recall", "f1"):
+            close(found[name], case[f"{name}_class"][1])
     close(found["ece"], case["ece15_l1"], atol=1e-5)  # probabilities are floored at 1e-6 and renormalised
     if name != "never_predicted":  # where the truth has probability 0, the floor is the answer
         close(found["cross_entropy"], case["log_loss"], rtol=1e-4, atol=1e-4)

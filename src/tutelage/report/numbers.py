@@ -169,6 +169,8 @@ _METRIC_NAMES = {
     "nll": "NLL",
     "map": "mAP",
     "auc": "AUC",
+    "f1": "F1",
+    "roc_auc": "ROC AUC",
 }
 
 

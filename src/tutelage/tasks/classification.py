@@ -19,6 +19,8 @@ from ..ops.losses import constants
 class Classification:
     """Single-label classification.
 
+    With two classes the second one is the positive one: precision, recall, F1 and ROC AUC are about it.
+
     Args:
         classes: class names, in the order of the student's outputs.
         class_weight: trust per class in the hard loss; equal unless given.
@@ -31,6 +33,10 @@ class Classification:
         "macro_precision": True,
         "macro_recall": True,
         "macro_f1": True,
+        "precision": True,
+        "recall": True,
+        "f1": True,
+        "roc_auc": True,
         "cross_entropy": False,
         "ece": False,
     }
@@ -86,6 +92,8 @@ class Classification:
     def metrics(self, answer: Classes, target: Tensor, labelled: Tensor) -> dict[str, float]:
         """Accuracy, macro precision, recall and F1, cross-entropy and ECE (15 bins) on labelled rows.
 
+        With two classes also precision, recall, F1 and ROC AUC of the second; the latter NaN where it never occurs.
+
         A row on which a teacher abstains counts as wrong, with a uniform answer.
         """
         truth, classes = target[labelled], len(self.classes)
@@ -94,12 +102,24 @@ class Classification:
         probs = torch.where(answer.valid.unsqueeze(-1), answer.probs(), 1.0 / classes)[labelled]
         guess = torch.where(answer.valid, self.decode(answer), -1)[labelled]
         table = measure.confusion(truth, guess, classes)
-        precision, recall, f1 = measure.rates(table, torch.bincount(truth, minlength=classes)).macro()
+        rates = measure.rates(table, torch.bincount(truth, minlength=classes))
+        precision, recall, f1 = rates.macro()
         return {
             "accuracy": measure.accuracy(truth, guess),
             "macro_precision": precision,
             "macro_recall": recall,
             "macro_f1": f1,
+            **(_of_positive(rates, probs, truth) if classes == 2 else {}),
             "cross_entropy": measure.cross_entropy(probs, truth),
             "ece": measure.calibration_error(probs, truth, bins=15),
         }
+
+
+def _of_positive(rates: measure.Rates, probs: Tensor, truth: Tensor) -> dict[str, float]:
+    """What two classes are judged by besides: the second one's rates and ranking."""
+    return {
+        "precision": float(rates.precision[1]),
+        "recall": float(rates.recall[1]),
+        "f1": float(rates.f1[1]),
+        "roc_auc": measure.roc_auc(probs[:, 1], truth == 1),
+    }

@@ -34,6 +34,7 @@ def single(kind: Kind) -> Kind:
 
 
 INTEGER = re.compile(r" *[+-]?\d{1,19} *")
+POWER = re.compile(r" *[+-]?\d+(?:\.\d+)?[eE]\+?\d{1,2} *")
 NUMBER = re.compile(r" *[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|inf|Infinity|nan|NaN) *")
 BOOLEAN = re.compile(r"(?i:true|false)")
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from ...core.errors import require
-from ..engines.kinds import BOOLEAN, INTEGER, NUMBER, Kind
+from ..engines.kinds import BOOLEAN, INTEGER, NUMBER, POWER, Kind
 from ..engines.polars import times_of
 from .files import NO_UTF8
+from .values import EXACT
 
 _MOST_LINES = 100
 _MARK = b"\xef\xbb\xbf"
@@ -147,9 +148,24 @@ def _values(polars: Any, text: Any, kind: Kind) -> Any:
         return text
     if kind == "time":
         return times_of(text)
-    form = {"integer": INTEGER, "number": NUMBER, "boolean": BOOLEAN}[kind]
+    if kind == "integer":
+        return _integers(polars, text)
+    form = {"number": NUMBER, "boolean": BOOLEAN}[kind]
     text = text.set(~text.str.contains(f"^(?:{form.pattern})$").fill_null(True), None)
     if kind == "boolean":
         return text.str.to_lowercase() == "true"
+    return text.str.strip_chars(" ").str.strip_prefix("+").cast(polars.Float64, strict=False)
+
+
+def _integers(polars: Any, text: Any) -> Any:
+    """Whole numbers; 9e+05 is one, as long as floating point holds it exactly."""
     plain = text.str.strip_chars(" ").str.strip_prefix("+")
-    return plain.cast(polars.Int64 if kind == "integer" else polars.Float64, strict=False)
+    found = plain.set(~text.str.contains(f"^(?:{INTEGER.pattern})$").fill_null(True), None).cast(
+        polars.Int64, strict=False
+    )
+    powers = text.str.contains(f"^(?:{POWER.pattern})$").fill_null(False)
+    if not powers.any():
+        return found
+    value = plain.set(~powers, None).cast(polars.Float64, strict=False)
+    whole = ((value == value.floor()) & (value.abs() < EXACT)).fill_null(False)
+    return found.zip_with(~whole, value.set(~whole, None).cast(polars.Int64, strict=False))

@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
 from ...core import InputError
-from ..engines.kinds import BOOLEAN, INTEGER, NUMBER, TIME, Kind, is_list, single
+from ..engines.kinds import BOOLEAN, INTEGER, NUMBER, POWER, TIME, Kind, is_list, single
 
 Lists = Mapping[str, Literal["keep", "count"]]
 """What becomes of a column of lists: kept, or replaced by the number of entries."""
 
+EXACT = 2**53
+"""Below this, every whole number is exact in floating point."""
 _LARGEST = 2**63
 _TYPES: dict[type, Kind] = {bool: "boolean", int: "integer", float: "number", str: "text"}
 
@@ -146,6 +148,8 @@ def _text_kind(text: str) -> Kind:
     if INTEGER.fullmatch(text):
         plain = text.strip().lstrip("+-")
         return "text" if plain[0] == "0" and len(plain) > 1 else "integer"
+    if POWER.fullmatch(text) and _integer(text) is not None:
+        return "integer"
     if NUMBER.fullmatch(text):
         return "number"
     if BOOLEAN.fullmatch(text):
@@ -160,6 +164,10 @@ def _json_kind(value: Any) -> Kind:
 
 
 def _integer(text: str) -> int | None:
+    """A whole number, also one that R wrote as 9e+05, as long as floating point holds it exactly."""
+    if POWER.fullmatch(text):
+        value = float(text)
+        return int(value) if value.is_integer() and abs(value) < EXACT else None
     found = int(text) if INTEGER.fullmatch(text) else None
     return found if found is not None and -_LARGEST <= found < _LARGEST else None
 
