@@ -121,7 +121,7 @@ def by_skrub(shop: Shop) -> Made:
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import FunctionTransformer, StandardScaler
-    from skrub import TableVectorizer
+    from skrub import TableVectorizer  # pyright: ignore[reportMissingImports]
 
     table = joined(shop)
     log = FunctionTransformer(np.log1p, feature_names_out="one-to-one")
@@ -136,7 +136,7 @@ def by_skrub(shop: Shop) -> Made:
 
 
 def by_datasets(shop: Shop) -> Made:
-    from datasets import Dataset
+    from datasets import Dataset  # pyright: ignore[reportMissingImports]
 
     table = joined(shop)
     train = table.filter(pl.col("user") % 5 != 0)

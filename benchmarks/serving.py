@@ -48,7 +48,7 @@ def by_sklearn() -> Any:
 
 
 def by_skrub() -> Any:
-    from skrub import TableVectorizer
+    from skrub import TableVectorizer  # pyright: ignore[reportMissingImports]
 
     numbers, hot = pipelines()
     return TableVectorizer(numeric=numbers, low_cardinality=hot)
