@@ -100,8 +100,17 @@ class DuckDBEngine:
         )
 
     def read_json_lines(self, path: Path, types: Types, *, checked: bool = False, closed: bool = False) -> nw.LazyFrame:
-        """See `Engine.read_json_lines`."""
-        how = "format = 'newline_delimited', maximum_object_size = 268435456"
+        """See `Engine.read_json_lines`; buffers are as large as the longest line needs, which few files do."""
+        for longest in (1 << 24, 1 << 28):
+            try:
+                return self._json_lines(path, types, checked, closed, longest)
+            except UnreadableError as error:
+                if "maximum_object_size" not in str(error):
+                    raise
+        raise UnreadableError(f"{path}: a line has more than 256 MB")
+
+    def _json_lines(self, path: Path, types: Types, checked: bool, closed: bool, longest: int) -> nw.LazyFrame:
+        how = f"format = 'newline_delimited', maximum_object_size = {longest}"
         paths = {name: ".".join(map(quoted, name.split("."))) for name in types}
         columns = ", ".join(f"{literal(name)}: '{_nested(part)}'" for name, part in nest(types).items())
         source = f"read_json({literal(no_pattern(path))}, {how}, columns = {{{columns}}})"
