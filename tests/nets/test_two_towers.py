@@ -5,6 +5,7 @@ import torch
 
 import tutelage as tl
 from tutelage.core import InputError
+from tutelage.nets import two_towers
 
 USER, ITEM = torch.randn(5, 3), torch.tensor([[0, 3, 7], [1, 2, -1], [4, 0, 6], [5, 6, 2], [9, 8, 7]])
 
@@ -47,3 +48,19 @@ def test_bad_input() -> None:
         tl.TwoTowers(3, features=2)(USER, ITEM)
     with pytest.raises(InputError, match=r"made for 0 features per item and was given \(5, 3, 2\)"):
         tl.TwoTowers(3, items=4)(USER, ITEM, torch.zeros(5, 3, 2))
+
+
+def test_scoring_everything_is_scoring_each_candidate(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    net, user = tl.TwoTowers(5, items=12), torch.randn(7, 5)
+    item = torch.stack([torch.randperm(14) for _ in range(7)]) - 1  # -1 is padding, 12 was never seen
+    weight, found = torch.randn(7, 14), []
+    for full in (8, 0):
+        monkeypatch.setattr(two_towers, "FULL", full)
+        net.zero_grad()
+        scores = net(user, item)
+        (scores * weight).sum().backward()
+        found.append([scores.detach(), *(p.grad.clone() for p in net.parameters() if p.grad is not None)])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other)
+    assert float(found[0][0][item == 12].abs().max()) == 0.0

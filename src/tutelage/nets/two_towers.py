@@ -9,6 +9,10 @@ from ..core import InputError
 from .mlp import MLP
 
 
+FULL = 8
+"""Items are all scored where there are at most this many for each candidate of a row."""
+
+
 class TwoTowers(nn.Module):
     """Scores candidates by the inner product of a user's and an item's vector, plus a bias of the item.
 
@@ -57,8 +61,18 @@ class TwoTowers(nn.Module):
         Raises:
             InputError: features are missing, or given to a net that has no tower for them.
         """
+        if self.tower is None and self.items <= FULL * item.shape[-1]:
+            return self._of_whole(user, item, features)
         vectors = self.item_vectors(item, features)
         return (vectors[..., :-1] @ self.user_vectors(user).unsqueeze(-1)).squeeze(-1) + vectors[..., -1]
+
+    def _of_whole(self, user: Tensor, item: Tensor, features: Tensor | None) -> Tensor:
+        """The same by scoring every item there is: where many are candidates, cheaper than a vector for each."""
+        every = torch.arange(self.items, device=item.device)
+        vectors = self.item_vectors(every, features)
+        known = torch.logical_and(item >= 0, item < self.items)
+        place = torch.where(known, item, 0)
+        return self.scores_of(user, vectors).gather(-1, place).masked_fill(torch.logical_not(known), 0.0)
 
     def user_vectors(self, user: Tensor) -> Tensor:
         """[B, width] from users [B, ...]."""
