@@ -316,8 +316,8 @@ def test_settings_that_mean_nothing_are_refused(settings: dict[str, Any], messag
 
 def test_an_unknown_metric_is_refused_before_anything_is_trained() -> None:
     rows, student = table(), net()
-    with pytest.raises(InputError, match=r"watch='f1' is not known: loss or one of \['accuracy'"):
-        fit(student, joined(rows), rows, Training(1, watch="f1"))
+    with pytest.raises(InputError, match=r"watch='f2' is not known: loss or one of \['accuracy'"):
+        fit(student, joined(rows), rows, Training(1, watch="f2"))
     assert same(student, net())
 
 

@@ -205,6 +205,8 @@ class _Job:
 
     def _filled(self, aggregate: Aggregate, span: Span) -> nw.Expr:
         column = nw.col(self._name(aggregate, span))
+        if isinstance(aggregate, Recency) and aggregate in self._paired:
+            return column / self.ruler.day  # not before: within groups, Polars rounds a quotient in one way or another
         return column if aggregate.empty is None else column.fill_null(aggregate.empty)
 
     def _whole(self, column: str | None) -> bool:
@@ -226,7 +228,7 @@ class _Job:
         elif aggregate.column is None:
             value = nw.when(nw.col(AGE) >= 0).then(value)
         if isinstance(aggregate, Recency):
-            value = nw.when(~value.is_null()).then(nw.col(AGE)) / self.ruler.day
+            value = nw.when(~value.is_null()).then(nw.col(AGE))
         made = aggregate.of(value, self._whole(aggregate.column), span.days)
         return made.alias(self._name(aggregate, span))
 

@@ -81,7 +81,7 @@ def coupons(folder: Path, engine: Engine, quarantine: Quarantine, who: Who, labe
         "Coupons of a grocer: purchases, coupons, catalogue and people, one student",
         made,
         lambda: MLP(made.columns[STUDENT].shape[1], 2, (32,)),
-        lambda seed: teachers(made, seed, who),
+        lambda seed: make_teachers(made, seed, who),
     )
 
 
@@ -123,7 +123,7 @@ def coupons_table(engine: Engine, frames: Mapping[str, nw.LazyFrame[Any]]) -> di
     return found | {"redeemed": found["r_count_ever"], "sent": found["s_count_ever"]}
 
 
-def teachers(rows: Rows, seed: int, who: Who) -> tuple[Teacher, ...]:
+def make_teachers(rows: Rows, seed: int, who: Who) -> tuple[Teacher, ...]:
     """One model per source, two of the whole table, and a rule that abstains."""
     sources = (
         Lesson("purchases", trees(), ("purchases",), Binding("purchases", present=("buy_count_84d",))),
@@ -136,7 +136,7 @@ def teachers(rows: Rows, seed: int, who: Who) -> tuple[Teacher, ...]:
     return (*taught(sources, table, who, rows, seed), rule)
 
 
-def again(row: dict[str, float]) -> str | None:
+def again(row: dict[str, Any]) -> str | None:
     """Who redeemed coupons before redeems again; who got four campaigns and never did will not."""
     if row["redeemed"] >= 3:
         return "yes"

@@ -81,7 +81,7 @@ def films(folder: Path, engine: Engine, quarantine: Quarantine, who: Who, labell
         "Films: history, crowd, item and factors, one student",
         rows,
         lambda: MLP(rows.columns[STUDENT].shape[1], 2, (32,)),
-        lambda seed: teachers(rows, seed, who),
+        lambda seed: make_teachers(rows, seed, who),
     )
 
 
@@ -142,7 +142,7 @@ def share_of(user: np.ndarray) -> np.ndarray:
     return (np.arange(len(user)) - start[group] + 0.5) / np.bincount(group)[group]
 
 
-def teachers(rows: Rows, seed: int, who: Who) -> tuple[Teacher, ...]:
+def make_teachers(rows: Rows, seed: int, who: Who) -> tuple[Teacher, ...]:
     """One model per source, two of the whole table, and a rule that abstains."""
     users, items = (int(rows.columns[name].max()) + 1 for name in ("user", "film"))
     sources = (
@@ -158,7 +158,7 @@ def teachers(rows: Rows, seed: int, who: Who) -> tuple[Teacher, ...]:
     return (*taught(sources, table, who, rows, seed), rule)
 
 
-def everybody(row: dict[str, float]) -> str | None:
+def everybody(row: dict[str, Any]) -> str | None:
     """What four in five of at least 20 people liked is liked, what fewer than one in five liked is not."""
     if row["film_seen"] < 20 or 0.2 <= row["film_likes"] <= 0.8:
         return None

@@ -8,7 +8,7 @@ property: a user who likes everything that has it (Jeunen, Van Balen and Goethal
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -16,13 +16,8 @@ from ..core import Columns, Teacher
 from ..teachers import RankingTeacher
 from ..train import OutOfFold
 
-
-class Recommender(Protocol):
-    """Scores [n, I] of all items from histories [n, I]."""
-
-    def __call__(self, history: np.ndarray) -> np.ndarray: ...
-
-
+Recommender = Callable[[np.ndarray], np.ndarray]
+"""Scores [n, I] of all items from histories [n, I]."""
 Learner = Callable[[np.ndarray], Recommender]
 """Makes a recommender of a matrix [U, I]."""
 

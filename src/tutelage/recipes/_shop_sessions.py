@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -64,11 +65,11 @@ def sessions(folder: Path, engine: Engine, quarantine: Quarantine, who: Who, lab
         "Sessions of a shop: behaviour, analytics and context, one student",
         rows,
         lambda: MLP(rows.columns[STUDENT].shape[1], 2, (32,)),
-        lambda seed: teachers(rows, seed, who),
+        lambda seed: make_teachers(rows, seed, who),
     )
 
 
-def teachers(rows: Rows, seed: int, who: Who) -> tuple[Teacher, ...]:
+def make_teachers(rows: Rows, seed: int, who: Who) -> tuple[Teacher, ...]:
     """One model per source, two of the whole table, and a rule that abstains."""
     sources = (
         Lesson("behaviour", trees(), ("behaviour",)),
@@ -81,6 +82,6 @@ def teachers(rows: Rows, seed: int, who: Who) -> tuple[Teacher, ...]:
     return (*taught(sources, table, who, rows, seed), rule)
 
 
-def left_at_once(row: dict[str, float]) -> str | None:
+def left_at_once(row: dict[str, Any]) -> str | None:
     """Nobody buys who saw at most two products and no page that ever led to a purchase."""
     return "no" if row["ProductRelated"] <= 2 and row["PageValues"] == 0 else None

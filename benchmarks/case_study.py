@@ -4,7 +4,7 @@ For each shop and task (see `tutelage run shop --help`) a student learns from fe
 per source, those of the integrated table, or both. Figures are means over paired seeds with 95 % intervals, differences
 to the student without teachers; of the last epoch, on test rows that nothing was chosen on.
 
-    python benchmarks/shop.py [--on sessions films groceries made-up] [--task buy rank] [--seeds 5] [--labelled 0.1]
+    python benchmarks/case_study.py [--on sessions films groceries made-up] [--task buy rank] [--seeds 5] [--labelled 0.1]
         [--teachers sources table both] [--drawn N] [--smoke] [--json FILE]
 
 It needs TUTELAGE_DATA, but for made-up.
