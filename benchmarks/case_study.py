@@ -2,10 +2,11 @@
 
 For each shop and task (see `tutelage run shop --help`) a student learns from few labels alone, and from teachers: one
 per source, those of the integrated table, or both. Figures are means over paired seeds with 95 % intervals, differences
-to the student without teachers; of the last epoch, on test rows that nothing was chosen on.
+to the student without teachers, on test rows that nothing was chosen on. All students stop when the validation loss
+no longer falls.
 
-    python benchmarks/case_study.py [--on sessions films groceries made-up] [--task buy rank] [--seeds 5] [--labelled 0.1]
-        [--teachers sources table both] [--drawn N] [--smoke] [--json FILE]
+    python benchmarks/case_study.py [--on sessions films groceries made-up] [--task buy rank] [--seeds 5]
+        [--labelled 0.1] [--teachers sources table both] [--patience 5] [--drawn N] [--smoke] [--json FILE]
 
 It needs TUTELAGE_DATA, but for made-up.
 """
@@ -43,6 +44,7 @@ def main() -> None:
     parser.add_argument("--teachers", nargs="+", choices=WHO, default=WHO)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--patience", type=int, default=5, help="0 for all epochs")
     parser.add_argument("--labelled", type=float, default=0.1)
     parser.add_argument("--drawn", type=int, default=None)
     parser.add_argument("--smoke", action="store_true", help="a small shop that is made up, one seed, two epochs")
@@ -55,7 +57,12 @@ def main() -> None:
             there = task == "buy" if on == "made-up" else on in (BUY if task == "buy" else RANK)
             if there and (on == "made-up" or os.environ.get("TUTELAGE_DATA")):
                 more = {"drawn": asked.drawn} if task == "rank" else {}
-                settings = {"seeds": asked.seeds, "epochs": asked.epochs, "labelled": asked.labelled}
+                settings = {
+                    "seeds": asked.seeds,
+                    "epochs": asked.epochs,
+                    "patience": asked.patience or None,
+                    "labelled": asked.labelled,
+                }
                 gains += show(on, task, asked.teachers, **settings, **more)
     claims.show("What the teachers give the student", gains, asked)
 

@@ -65,6 +65,7 @@ def shop(
     users: int = 800,
     seeds: int = 5,
     epochs: int = 30,
+    patience: int | None = 5,
     engine: Literal["auto", "polars", "duckdb"] = "auto",
     fusion: Fusion | None = None,
     run: Path | None = None,
@@ -83,7 +84,9 @@ def shop(
             items unless given.
         users: of the shop that is made up.
         seeds: number of paired seeds.
-        epochs: passes of each student over its rows.
+        epochs: most passes of each student over its rows.
+        patience: epochs without a better validation loss after which it stops; labels alone would learn few rows by
+            heart. None for all epochs.
         engine: where tables are read and joined.
         fusion: how teachers are combined; chosen on labelled rows unless given.
         run: folder of the run; rejected records are in its `quarantine`.
@@ -96,12 +99,13 @@ def shop(
     case = _case(on, task, data, folder, engine, teachers, labelled, drawn, users)
     for line in case.rows.record.lines():
         print(line)
+    large = len(case.rows.train) >= LARGE
     return distill(
         case.student,
         case.rows,
         lambda seed, _: case.teachers(seed),
         fusion=fusion,
-        training=Training(epochs=epochs, lr=5e-3, batch_size=64 if len(case.rows.train) < LARGE else 512),
+        training=Training(epochs=epochs, lr=5e-3, batch_size=512 if large else 64, patience=patience),
         seeds=range(seeds),
         run=run,
         title=case.title,
