@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from ..core import InputError
 from .mlp import MLP
 
-
 FULL = 8
 """Items are all scored where there are at most this many for each candidate of a row."""
 
