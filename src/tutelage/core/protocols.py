@@ -84,7 +84,7 @@ class SignalSource(Protocol):
     def folder(self) -> Path | None: ...
 
     def gather(self, row: Tensor, view: Tensor) -> Signals:
-        """The signals about these rows, on the CPU, uncalibrated."""
+        """The signals about these rows, uncalibrated; on the CPU, or all on the device where they shall be mixed."""
         ...
 
     def only(self, name: str) -> SignalSource:
