@@ -11,7 +11,7 @@ import pytest
 from shop_files import copied, short
 
 from tutelage.core import InputError
-from tutelage.data.engines import Engine, PolarsEngine
+from tutelage.data.engines import DuckDBEngine, Engine, PolarsEngine
 from tutelage.data.quarantine import Quarantine
 from tutelage.data.sources import Csv
 from tutelage.recipes._shop_case import Case, read_all
@@ -20,7 +20,7 @@ from tutelage.recipes._shop_movies import films_table, per_user, share_of
 from tutelage.recipes._shop_rank import rank_films, rank_groceries
 from tutelage.recipes._shop_rankers import Content, Ease, Factors, Neighbours, Popular, with_properties
 from tutelage.recipes._shop_sessions import sessions
-from tutelage.recipes.shop import shop
+from tutelage.recipes.shop import audit_shop, shop
 from tutelage.train import Cost, OutOfFold
 
 
@@ -102,6 +102,24 @@ def test_coupons_see_no_day_of_their_campaign(journey: Path, engine: Engine, bin
         assert table["buy_count_84d"][place] == own.sum()
         assert table["buy_sum_sales_value_84d"][place] == pytest.approx(buys["sales_value"][own].sum())
         assert table["redeemed"][place] == ((used["household_id"] == who) & (used["redemption_date"] < start)).sum()
+
+
+def test_coupons_are_the_same_on_duckdb(journey: Path, engine: Engine, bin_: Quarantine, tmp_path: Path) -> None:
+    table = coupons_table(engine, read_journey(journey, engine, bin_)[0])
+    duck = DuckDBEngine()
+    other = coupons_table(duck, read_journey(journey, duck, Quarantine(tmp_path))[0])
+    assert set(other) == set(table)
+    for name, column in table.items():
+        if column.dtype.kind == "f":
+            np.testing.assert_allclose(other[name], column, rtol=1e-9, err_msg=name)
+        else:
+            assert other[name].tolist() == column.tolist(), name
+
+
+def test_the_audit_finds_no_leak_in_coupons(journey: Path) -> None:
+    found = list(audit_shop(on="groceries", data=journey).run())
+    assert [one.leaks for one in found] == [()] * len(found)
+    assert sum(one.audit.startswith("A, the future scrambled") for one in found) == 2
 
 
 def test_no_label_is_open_when_the_next_part_begins(journey: Path, engine: Engine, bin_: Quarantine) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 from ..core import Teacher
 from ..data import Recipe, Rows
 from ..data.aggregates import Count, Distinct, Mean, Recency, Sum
+from ..data.audit import Audited, Finished, Joining, Learning, Records
 from ..data.engines import Engine
 from ..data.quarantine import Quarantine
 from ..data.record import DataRecord
@@ -68,15 +69,7 @@ def coupons(folder: Path, engine: Engine, quarantine: Quarantine, who: Who, labe
     """The case of a folder with the tables of Complete Journey: `transactions`, or a `transactions_sample`."""
     frames, record = read_journey(folder, engine, quarantine)
     table = coupons_table(engine, frames)
-    at, end = table["start_date"], table["end_date"]
-    parts = (
-        (at < VALIDATE) & (end < VALIDATE),
-        (at >= VALIDATE) & (at < TEST),
-        at >= TEST,
-    )
-    rows = np.arange(len(at))
-    split = Split(*(np.flatnonzero(part) for part in parts), unused=rows[~(parts[0] | parts[1] | parts[2])])
-    made = prepared(table, table["redeemed_it"] > 0, coupons_recipe, BLOCKS, split, labelled, record)
+    made = prepared(table, table["redeemed_it"] > 0, coupons_recipe, BLOCKS, split_in_time(table), labelled, record)
     return Case(
         "Coupons of a grocer: purchases, coupons, catalogue and people, one student",
         made,
@@ -96,8 +89,51 @@ def read_journey(
 
 def coupons_table(engine: Engine, frames: Mapping[str, nw.LazyFrame[Any]]) -> dict[str, np.ndarray]:
     """One row per household and campaign that it received."""
+    sent = frames["campaigns"].join(frames["campaign_descriptions"], on="campaign_id")
+    return _joined(engine, {**frames, "sent": sent})
+
+
+def audited(folder: Path, engine: Engine, quarantine: Quarantine) -> Audited:
+    """What of the coupons can be audited: purchases, redemptions and campaigns, from two days on replaced by others."""
+    frames, _ = read_journey(folder, engine, quarantine)
+    sent = frames["campaigns"].join(frames["campaign_descriptions"], on="campaign_id")
+    times = {"transactions": "transaction_timestamp", "coupon_redemptions": "redemption_date", "sent": "start_date"}
+    tables = {**{name: engine.keep(frame) for name, frame in frames.items()}, "sent": engine.keep(sent)}
+    for name in ("campaigns", "campaign_descriptions", "products"):
+        del tables[name]
+    records = {name: Records(frame, times.get(name)) for name, frame in tables.items()}
+    table = _joined(engine, tables)
+
+    def build(changed: dict[str, Any]) -> Any:
+        made = _joined(engine, changed)
+        return engine.table({name: c.tolist() if c.dtype == object else c for name, c in made.items()})
+
+    joining = Joining(
+        build,
+        records,
+        (VALIDATE, TEST),
+        "sent",
+        ("household_id", "campaign_id"),
+        ("redeemed_it", "end_date", "days"),
+        1e-9,
+    )
+    recipe = coupons_recipe({STUDENT: BLOCKS[STUDENT]})
+    raw = {name: table[name] for name in recipe.reads}
+    learning = Learning(recipe.fit, raw, split_in_time(table).train, "student's recipe")
+    return Audited((joining,), (learning,), (Finished(raw, table["redeemed_it"], name="columns of the student"),))
+
+
+def split_in_time(table: Mapping[str, np.ndarray]) -> Split:
+    """Campaigns that were over train, then come those of two months, then the others; the rest is unused."""
+    at, end = table["start_date"], table["end_date"]
+    parts = ((at < VALIDATE) & (end < VALIDATE), (at >= VALIDATE) & (at < TEST), at >= TEST)
+    unused = ~np.logical_or.reduce(parts)
+    return Split(*(np.flatnonzero(part) for part in parts), unused=np.flatnonzero(unused))
+
+
+def _joined(engine: Engine, frames: Mapping[str, nw.LazyFrame[Any]]) -> dict[str, np.ndarray]:
     pair, time = ("household_id", "campaign_id"), ("start_date", "transaction_timestamp")
-    spine = frames["campaigns"].join(frames["campaign_descriptions"], on="campaign_id")
+    spine = frames["sent"]
     spine = engine.keep(spine.with_columns(days=(nw.col("end_date") - nw.col("start_date")).dt.total_minutes() / 1440))
     offers = frames["coupons"].group_by("campaign_id")
     offers = offers.agg(
@@ -105,7 +141,9 @@ def coupons_table(engine: Engine, frames: Mapping[str, nw.LazyFrame[Any]]) -> di
     )
     redeemed = frames["coupon_redemptions"].select(*pair).unique().with_columns(redeemed_it=nw.lit(1))
     table = spine.join(offers, on="campaign_id", how="left").join(redeemed, on=list(pair), how="left")
-    table = engine.keep(table.join(frames["demographics"], on="household_id", how="left"))
+    counts = [nw.col(name).fill_null(0).cast(nw.Float64) for name in ("products", "coupons")]
+    table = table.join(frames["demographics"], on="household_id", how="left")
+    table = engine.keep(table.with_columns(*counts))
     buys, matches = frames["transactions"], frames["coupons"].select("campaign_id", "product_id").unique()
     matches = engine.keep(buys.join(matches, on="product_id"))
     spent = [Count(), Distinct("basket_id"), Sum("sales_value"), Mean("retail_disc")]

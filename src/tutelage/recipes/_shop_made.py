@@ -79,13 +79,7 @@ def made_up(
     )
 
 
-def audit_shop(
-    *,
-    data: Path | None = None,
-    users: int = 150,
-    engine: Literal["auto", "polars", "duckdb"] = "auto",
-    cuts: int = 2,
-) -> Audited:
+def audited(data: Path | None, users: int, engine: Literal["auto", "polars", "duckdb"], cuts: int) -> Audited:
     """What of the shop can be audited: its joins, what the student's recipe learns, and its rows.
 
     Args:

@@ -21,19 +21,19 @@ from pathlib import Path
 from typing import Literal
 
 from ..core import Fusion, InputError
+from ..data.audit import Audited
 from ..data.engines import choose_engine
 from ..data.quarantine import Quarantine
 from ..report import Report
 from ..train import Training, distill
 from ..train.contest import Progress
+from . import _shop_coupons, _shop_made
 from ._shop_case import Case, Who
 from ._shop_coupons import coupons
-from ._shop_made import audit_shop, made_up
+from ._shop_made import made_up
 from ._shop_movies import films
 from ._shop_rank import rank_films, rank_groceries
 from ._shop_sessions import sessions
-
-__all__ = ["audit_shop", "shop"]
 
 On = Literal["made-up", "sessions", "films", "groceries"]
 PUBLIC: dict[str, tuple[str, str]] = {
@@ -111,6 +111,31 @@ def shop(
         title=case.title,
         progress=progress,
     )
+
+
+def audit_shop(
+    *,
+    on: Literal["made-up", "groceries"] = "made-up",
+    data: Path | None = None,
+    users: int = 150,
+    engine: Literal["auto", "polars", "duckdb"] = "auto",
+    cuts: int = 2,
+) -> Audited:
+    """What of a shop can be audited: its joins, what the student's recipe learns, and its rows.
+
+    Args:
+        on: which shop.
+        data: folder with its files; one is made up, or that below $TUTELAGE_DATA taken, unless given.
+        users: of the shop that is made up.
+        engine: where tables are read and joined.
+        cuts: of the shop that is made up: Mondays from which on everything is scrambled, clicks, searches, orders and
+            prices, users and items too.
+    """
+    if on == "made-up":
+        return _shop_made.audited(data, users, engine, cuts)
+    where = _folder(on, data)
+    chosen, _ = choose_engine(engine, files=sorted(where.glob("*.csv*")))
+    return _shop_coupons.audited(where, chosen, Quarantine(Path(tempfile.mkdtemp(prefix="tutelage-"))))
 
 
 def _case(
