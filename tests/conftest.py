@@ -4,7 +4,7 @@
   at the end.
 - `--rest` runs only what a run without slow tests left out: slow and system tests, and what it skipped.
 - TUTELAGE_NO_SKIP=1 fails the run on any skip. The only skips it lets pass, and names, are those for want
-  of golden numbers or data sets, which the repository does not carry.
+  of golden numbers or data sets, which the repository does not carry, and of a GPU.
 """
 
 from __future__ import annotations
@@ -91,7 +91,11 @@ def _skips(config: pytest.Config) -> list[tuple[str, str]]:
 
 def _forbidden(config: pytest.Config) -> list[tuple[str, str]]:
     """The skips that fail the run."""
-    return [skip for skip in _skips(config) if NO_SKIP and outside.ABSENT not in skip[1]]
+    return [skip for skip in _skips(config) if NO_SKIP and not _excused(skip[1])]
+
+
+def _excused(reason: str) -> bool:
+    return outside.ABSENT in reason or reason == outside.NO_GPU
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -111,9 +115,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section("not run for want of a system package (make test-all installs them)")
         for package, name in sorted(missing):
             terminalreporter.write_line(f"{package}: {name}")
-    absent = Counter(reason for _, reason in skips if outside.ABSENT in reason)
+    absent = Counter(reason for _, reason in skips if _excused(reason))
     if absent:
-        terminalreporter.section("not run for want of an outside folder")
+        terminalreporter.section("not run for want of an outside folder or a GPU")
         for reason, count in absent.items():
             terminalreporter.write_line(f"{count} tests: {reason}")
     if _forbidden(config):

@@ -1,4 +1,4 @@
-"""Folders outside the repository that some tests read, and the reason given where one is absent."""
+"""Folders outside the repository that some tests read, a GPU, and the reasons given where one is absent."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[1]
 ABSENT = "outside folder absent"
+NO_GPU = "no CUDA device on this machine"
 
 
 def _folder(variable: str, default: str) -> Path:

@@ -43,7 +43,7 @@ PACKAGES = (
     "tutelage.testing",
     "tutelage.train",
 )
-KINDS = ("classes", "labels", "values")
+KINDS = ("classes", "labels", "values", "scores")
 
 
 def cells(page: str, heading: str) -> dict[str, list[str]]:

@@ -11,13 +11,24 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .core import Batch, Classes, InputError, Labels, Signals, Space, Step, TutelageError, Values
-    from .data import Rows, fit_table, read_images, read_table, rows_of
-    from .nets import MLP, ConvNet
+    from .core import Batch, Classes, InputError, Labels, Scores, Signals, Space, Step, TutelageError, Values
+    from .data import Rows, read_images, read_table, recipe_for, rows_of
+    from .nets import MLP, ConvNet, TwoTowers
     from .report import Report
     from .store import Store
-    from .tasks import Classification, MultiLabel, Regression
-    from .teachers import EstimatorTeacher, ModuleTeacher, OnnxTeacher, RuleTeacher, aligned, load_teacher, optimised
+    from .tasks import Classification, MultiLabel, Ranking, Regression
+    from .teachers import (
+        Binding,
+        EstimatorTeacher,
+        ModuleTeacher,
+        OnnxTeacher,
+        RankingTeacher,
+        RuleTeacher,
+        aligned,
+        bound,
+        load_teacher,
+        optimised,
+    )
     from .teaching import Distillation, Ensemble, Live, Memory, Objective
     from .train import (
         Lane,
@@ -37,13 +48,14 @@ if TYPE_CHECKING:
     )
 
 HOME = {
-    "core": "Batch Classes InputError Labels Signals Space Step TutelageError Values",
-    "data": "Rows fit_table read_images read_table rows_of",
-    "nets": "MLP ConvNet",
+    "core": "Batch Classes InputError Labels Scores Signals Space Step TutelageError Values",
+    "data": "Rows read_images read_table recipe_for rows_of",
+    "nets": "MLP ConvNet TwoTowers",
     "report": "Report",
     "store": "Store",
-    "tasks": "Classification MultiLabel Regression",
-    "teachers": "EstimatorTeacher ModuleTeacher OnnxTeacher RuleTeacher aligned load_teacher optimised",
+    "tasks": "Classification MultiLabel Ranking Regression",
+    "teachers": "Binding EstimatorTeacher ModuleTeacher OnnxTeacher RankingTeacher RuleTeacher aligned bound "
+    "load_teacher optimised",
     "teaching": "Distillation Ensemble Live Memory Objective",
     "train": "Lane OutOfFold Run Training calculate_differences distill evaluate_performance fit "
     "generate_distillation_targets generate_predictions load optimize_model sweep train_models",
@@ -53,6 +65,7 @@ _WHERE = {name: package for package, names in HOME.items() for name in names.spl
 __all__ = [
     "MLP",
     "Batch",
+    "Binding",
     "Classes",
     "Classification",
     "ConvNet",
@@ -69,25 +82,29 @@ __all__ = [
     "Objective",
     "OnnxTeacher",
     "OutOfFold",
+    "Ranking",
+    "RankingTeacher",
     "Regression",
     "Report",
     "Rows",
     "RuleTeacher",
     "Run",
+    "Scores",
     "Signals",
     "Space",
     "Step",
     "Store",
     "Training",
     "TutelageError",
+    "TwoTowers",
     "Values",
     "__version__",
     "aligned",
+    "bound",
     "calculate_differences",
     "distill",
     "evaluate_performance",
     "fit",
-    "fit_table",
     "generate_distillation_targets",
     "generate_predictions",
     "load",
@@ -96,6 +113,7 @@ __all__ = [
     "optimize_model",
     "read_images",
     "read_table",
+    "recipe_for",
     "rows_of",
     "sweep",
     "train_models",

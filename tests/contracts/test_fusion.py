@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from tutelage import fusion as fusions
-from tutelage.core import INVARIANTS, Context, InputError, Labels, Target, Values, Weights
+from tutelage.core import INVARIANTS, Context, InputError, Labels, Scores, Target, Values, Weights
 from tutelage.fusion import (
+    Borda,
     Confidence,
     Difference,
     DynamicPerformance,
@@ -23,6 +24,7 @@ from tutelage.fusion import (
     Median,
     Performance,
     Precision,
+    ReciprocalRank,
     SoftVote,
     Stacking,
     Trimmed,
@@ -31,8 +33,9 @@ from tutelage.fusion import (
 from tutelage.ops.simplex import normalised
 from tutelage.testing import check_fusion
 
-ALL = ("classes", "labels", "values")
-CHOICES = ("classes", "labels")
+ALL = ("classes", "labels", "values", "scores")
+CHOICES = ("classes", "labels", "scores")
+RANKS = ("scores",)
 TRUST = (0.3, 0.1, 0.2, 0.25, 0.15)
 
 HOUSE: list[tuple[Any, tuple[str, ...]]] = [
@@ -41,9 +44,13 @@ HOUSE: list[tuple[Any, tuple[str, ...]]] = [
     (GeometricMean(), ALL),
     (GeometricMean(TRUST), ALL),
     (MeanLogits(), CHOICES),
-    (HardVote(), CHOICES),
-    (HardVote("winner"), CHOICES),
-    (HardVote("lowest", TRUST), CHOICES),
+    (HardVote(), CHOICES[:2]),
+    (HardVote("winner"), CHOICES[:2]),
+    (HardVote("lowest", TRUST), CHOICES[:2]),
+    (Borda(), RANKS),
+    (Borda(1.0, TRUST), RANKS),
+    (ReciprocalRank(), RANKS),
+    (ReciprocalRank(0.0, 3.0, TRUST), RANKS),
     (SoftVote(), CHOICES),
     (SoftVote(TRUST), CHOICES),
     (Median(), ALL),
@@ -62,7 +69,7 @@ HOUSE: list[tuple[Any, tuple[str, ...]]] = [
     (Performance("inv_mse"), ALL),
     (DynamicPerformance("truth"), CHOICES),
     (DynamicPerformance("inv_mse"), ALL),
-    (Stacking(), ALL),
+    (Stacking(), ALL[:3]),
 ]
 
 
@@ -186,7 +193,7 @@ def test_suite_wants_the_stated_kinds() -> None:
 
 
 def test_refusals_name_a_way_out() -> None:
-    numbers, yes_no = Values.of(torch.zeros(3, 2, 2)), Labels.of(torch.zeros(3, 2, 2))
+    numbers, yes_no, ranks = (kind.of(torch.zeros(3, 2, 2)) for kind in (Values, Labels, Scores))
     for fusion, signals, way_out in (
         (MeanLogits(), numbers, "Mean"),
         (HardVote(), numbers, "Median"),
@@ -197,6 +204,11 @@ def test_refusals_name_a_way_out() -> None:
         (Precision(), yes_no, "Entropy"),
         (Precision(), numbers, "scale"),
         (Difference("js"), numbers, "squared"),
+        (HardVote(), ranks, "Borda"),
+        (Stacking(), ranks, "ReciprocalRank"),
+        (Precision(), ranks, "Entropy"),
+        (Borda(), yes_no, "HardVote"),
+        (ReciprocalRank(), numbers, "Mean"),
     ):
         with pytest.raises(InputError, match=way_out):
             fusion(signals, Context())

@@ -23,6 +23,7 @@ from tutelage.teachers import (
     OnnxTeacher,
     RuleTeacher,
     aligned,
+    bound,
     stored,
 )
 from tutelage.testing import check_teacher
@@ -33,6 +34,7 @@ COLUMNS = {
     "width": FEATURES[::10, 3],
     "id": np.arange(0, 150, 10),
     "unread": np.array(["?"] * 15),
+    "has": np.arange(15) % 3 > 0,
 }
 
 
@@ -120,6 +122,16 @@ def _aligned_by_row(folder: Path) -> Any:
     return tuple(aligned(one, Space(Classes, names)) for names in (("c", "b", "a"), ("a", "b", "c")))
 
 
+def _bound(folder: Path) -> Any:
+    one = _forest(folder)[0]
+    return tuple(bound(one, source, present="has") for source in ("orders", "clicks"))
+
+
+def _bound_by_row(folder: Path) -> Any:
+    one = _stored_by_row(folder)[0]
+    return tuple(bound(one, "orders", present=present) for present in ("has", "id"))
+
+
 KINDS = [
     _module,
     _exported,
@@ -134,7 +146,9 @@ KINDS = [
 ]
 
 
-@pytest.mark.parametrize("kind", [*KINDS, _aligned, _aligned_by_row], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind", [*KINDS, _aligned, _aligned_by_row, _bound, _bound_by_row], ids=lambda kind: kind.__name__
+)
 def test_every_kind_keeps_the_contract(kind: Callable[[Path], Any], tmp_path: Path) -> None:
     teacher, changed = kind(tmp_path)
     check_teacher(teacher, {**COLUMNS, "three": COLUMNS["x"][:, :3]}, changed=changed)

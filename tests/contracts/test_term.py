@@ -24,8 +24,10 @@ from tutelage.teaching.terms import (
     GaussianKL,
     GaussianNLL,
     Huber,
+    ListNet,
     LogitL1,
     LogitMSE,
+    PlackettLuce,
     ReverseKL,
     SquaredError,
     TotalVariation,
@@ -59,6 +61,8 @@ TERMS = {
     "huber": Huber(),
     "l1": L1(),
     "gaussian_kl": GaussianKL(),
+    "listnet": ListNet(),
+    "listnet at 3": ListNet(3.0),
     "gaussian_kl in units": GaussianKL((3.0,), (7.0,)),
 }
 AVERAGES = {
@@ -67,6 +71,11 @@ AVERAGES = {
     "gaussian_nll": GaussianNLL(),
 }
 """Losses that keep the teachers' entropy."""
+ORDERS = {
+    "plackett_luce": PlackettLuce(),
+    "plackett_luce of two places": PlackettLuce(2.0, top=2, over="sum"),
+}
+"""Losses that ask for an order, at any distance."""
 
 
 @pytest.mark.parametrize("name", TERMS)
@@ -79,13 +88,18 @@ def test_average(name: str) -> None:
     check_term(AVERAGES[name], divergence=False)
 
 
+@pytest.mark.parametrize("name", ORDERS)
+def test_order(name: str) -> None:
+    check_term(ORDERS[name], divergence=False, settles=False)
+
+
 def test_every_term_is_tested() -> None:
-    assert {type(term).__name__ for term in (TERMS | AVERAGES).values()} == set(terms.__all__)
+    assert {type(term).__name__ for term in (TERMS | AVERAGES | ORDERS).values()} == set(terms.__all__)
 
 
-@pytest.mark.parametrize("name", TERMS | AVERAGES)
+@pytest.mark.parametrize("name", TERMS | AVERAGES | ORDERS)
 def test_every_source_is_in_the_catalogue(name: str) -> None:
-    assert (TERMS | AVERAGES)[name].source in CATALOGUE
+    assert (TERMS | AVERAGES | ORDERS)[name].source in CATALOGUE
 
 
 @dataclass(frozen=True)

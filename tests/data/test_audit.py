@@ -27,7 +27,7 @@ from tutelage.data.audit import (
     rows_in_both,
     texts_in_both,
 )
-from tutelage.data.prepare import fit_table
+from tutelage.data.automatic import prepare_table
 from tutelage.data.windows import future, windows
 
 START = dt.datetime(2025, 1, 1)
@@ -188,7 +188,7 @@ TRAIN = np.arange(40)
 
 def test_a_preparation_fitted_on_training_rows_passes() -> None:
     table = {name: column for name, column in columns().items() if name != "day"}
-    assert audit_fit(lambda given, train: fit_table(given, train), table, TRAIN) == ()
+    assert audit_fit(lambda given, train: prepare_table(given, train)[0], table, TRAIN) == ()
 
 
 @pytest.mark.parametrize("peeked", list(columns()))

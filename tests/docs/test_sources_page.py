@@ -16,7 +16,7 @@ def test_its_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.chdir(tmp_path)
     text = (DOCS / "sources.md").read_text(encoding="utf-8")
     code = re.findall(r"```python\n(.*?)```", text, re.S)
-    assert len(code) == 3
+    assert len(code) == 4
     assert len(blocks(DOCS / "sources.md")) >= 3
     space: dict[str, object] = {}
     for number, part in enumerate(code):

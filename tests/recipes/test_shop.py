@@ -15,8 +15,9 @@ from tutelage.core import InputError
 from tutelage.data.engines import SparkEngine, local_spark
 from tutelage.data.quarantine import Quarantine
 from tutelage.recipes._bazaar import DAYS, START, make_bazaar
+from tutelage.recipes._shop_made import again, make_rows
 from tutelage.recipes._shop_table import LABEL_DAYS, STUDENT, read_shop
-from tutelage.recipes.shop import again, make_rows, shop
+from tutelage.recipes.shop import shop
 
 LAST = START + timedelta(days=DAYS)
 MONDAYS = [START + timedelta(days=day) for day in range(30, DAYS - LABEL_DAYS + 1, 7)]
@@ -54,6 +55,45 @@ def test_every_planted_fault_is_found(folder: Path, table: dict[str, np.ndarray]
     assert wrong == planted["wrong"]
     assert table["category"].tolist() == [truth["category"][item] for item in table["item"].tolist()]
     assert 0.0 < table["confidence"].min() < 1.0
+
+
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+def test_no_record_and_no_row_is_lost_in_silence(folder: Path, tmp_path: Path, engine: str) -> None:
+    table, record = read_shop(folder, MONDAYS, LAST, engine, tmp_path)  # pyright: ignore[reportArgumentType]
+    rows, pool = make_rows(table, MONDAYS, 0.2, record)
+    record = rows.record
+    lines = (folder / "clicks.jsonl").read_text().splitlines()
+    counts = {source.name: source for source in record.sources}
+    assert counts["clicks"].read == len(lines)
+    assert len(list(Quarantine(tmp_path).records("clicks"))) == counts["clicks"].rejected > 0
+    for source in record.sources:
+        assert source.read == source.kept + source.rejected + source.late
+    for step in record.steps:
+        assert step.rows_in + sum(step.made.values()) - sum(step.lost.values()) == step.rows_out
+    assert record.rows_of("rows") == len(table["at"])
+    used = [pool, rows.train, rows.validation, rows.test.open("to count")]
+    assert record.rows_of("split") == sum(map(len, used)) < len(table["at"])
+    matches = {match.name: match.matched for match in record.matches}
+    assert matches["last query"] == sum(query is not None for query in table["query"].tolist())
+    assert "category of the item" in matches
+
+
+def test_an_item_in_no_catalogue_has_no_category(folder: Path, tmp_path: Path) -> None:
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    partner = json.loads((folder / "partner.json").read_text())
+    (tmp_path / "partner.json").write_text(json.dumps([told for told in partner if told["item"] != 7]))
+    text = (folder / "catalogue.xml").read_text().splitlines()
+    (tmp_path / "catalogue.xml").write_text("\n".join(line for line in text if 'product id="7"' not in line))
+    table, record = read_shop(tmp_path, MONDAYS, LAST, "polars", tmp_path / "quarantine")
+    lost = table["item"] == 7
+    assert lost.any()
+    assert {*table["category"][lost].tolist()} == {None}
+    assert None not in table["category"][~lost]
+    match = next(match for match in record.matches if match.right == "items")
+    assert match.rows - match.matched == lost.sum()
+    rows, _ = make_rows(table, MONDAYS, 0.2)
+    assert np.isfinite(rows.columns[STUDENT]).all()
 
 
 def test_both_engines_read_the_same_table(folder: Path, table: dict[str, np.ndarray], tmp_path: Path) -> None:

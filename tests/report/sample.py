@@ -8,6 +8,16 @@ from functools import cache
 
 import numpy as np
 
+from tutelage.data.record import (
+    BrokenRule,
+    DataRecord,
+    DriftRecord,
+    MatchRecord,
+    MissingRecord,
+    Shift,
+    SourceRecord,
+    StepRecord,
+)
 from tutelage.report import (
     Agreement,
     ClassGain,
@@ -122,6 +132,7 @@ def classification(
                 ColumnDrift("words", 0.11, False),
             ),
         ),
+        data=data(),
     )
 
 
@@ -164,6 +175,22 @@ def regression() -> Report:
     )
 
 
+def data(name: str = "clicks") -> DataRecord:
+    """Two sources, a stream among them, which are joined and split."""
+    rule = BrokenRule(f"column '{name}' must not be missing", 30, (f"{name}.jsonl:7: {name}",))
+    return DataRecord().adding(
+        SourceRecord(name, 60_050, 60_000, 30, 20, (rule,), "ts", (f"{name} has a new column",)),
+        SourceRecord("orders", 9_000, 9_000),
+        StepRecord("rows", (name,), 60_000, 66_000, {"twice": 500}, {f"{name} again": 6_500}),
+        StepRecord("split", ("rows",), 66_000, 60_000, {"in the gap": 6_000}),
+        MatchRecord(f"price of {name}", "as-of", "rows", "orders", 66_000, 60_060),
+        MissingRecord(name, 60_000, {"dwell": 1_200, name: 0}),
+        MissingRecord("rows", 66_000, {"price": 5_940}),
+        DriftRecord("train", "test", (Shift("price", 0.31, 0.02), Shift(name, 0.01, 0.02))),
+        remarks=(f"engine polars: {name}",),
+    )
+
+
 @cache
 def bare() -> Report:
     """The least a report can hold: one student, one seed, no teachers, no figure data."""
@@ -202,6 +229,7 @@ def hostile() -> Report:
         acted={attack: 0.5},
         curves=tuple(replace(curve, name=attack) for curve in report.curves),
         disagreements=tuple(replace(item, excerpt=attack, label=attack) for item in report.disagreements),
+        data=data(attack),
         teachers=tuple(replace(card, seen=f"flagged: {attack}", kind=attack) for card in report.teachers),
     )
 

@@ -116,6 +116,18 @@ def test_sections_without_content_are_left_out() -> None:
     assert re.findall(r'<a href="#([^"]*)">', page) == ["leaderboard", "repeat"]
 
 
+def test_the_data_side_is_shown_in_full() -> None:
+    page = sample.classification().to_html()
+    start = page.index('<section id="data"')
+    shown = page[start : page.index("</section>", start)]
+    for word in ("60,050", "30 records broke 1 rules", "−6,000 in the gap", "+6,500 clicks again", "91.0 %", "drifted"):
+        assert word in shown
+    for key in ("data-rows", "data-matches", "data-missing", "data-drift-0"):
+        assert f'id="{key}-' in shown
+    assert "clicks" in sample.classification().card()
+    assert "From train to test these columns drifted: price." in sample.classification().card()
+
+
 def test_without_matplotlib_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
         monkeypatch.delitem(sys.modules, name)

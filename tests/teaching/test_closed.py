@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distilling import Trust, classes, named
-from tutelage.core import Batch, Classes, InputError, Step
+from tutelage.core import Batch, Classes, InputError, Step, Target
 from tutelage.fusion import Entropy, Mean, SoftVote
 from tutelage.tasks import Classification
 from tutelage.teaching import Distillation, Memory, Objective, Part, closed
@@ -166,3 +166,32 @@ def test_nobody_who_wants_no_gradient_pays_for_one() -> None:
     with torch.no_grad():
         assert not closed.is_closed(d.objective, d.task, own, None)
         assert not d.loss_of(own, batch(), Step()).total.requires_grad
+
+
+class Pool(torch.nn.Module):
+    """The teachers' scores added up with shares that learn."""
+
+    name = "pool"
+    needs = frozenset({"trainable"})
+    invariants = frozenset[str]()
+    gives = "target"
+    source = "you2017"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trust = torch.nn.Parameter(torch.tensor([0.0, 1.0, -1.0]))
+
+    def forward(self, signals: Any, context: Any) -> Target:
+        return Target(Classes.of((torch.softmax(self.trust, 0).view(3, 1, 1) * signals.scores).sum(0), "logits"))
+
+
+def test_a_fusion_that_learns_takes_the_general_way_and_gets_its_gradient() -> None:
+    pool = Pool()
+    d = Distillation(Memory(answers()), pool, Objective((KL(2.0),), soft=0.7), classes(CLASSES))
+    own = student().requires_grad_()
+    found = [
+        torch.autograd.grad(d.loss_of(Classes.of(own, "logits"), batch(), Step(), apart=apart).total, pool.trust)[0]
+        for apart in (False, True)
+    ]
+    assert torch.equal(*found)
+    assert bool((found[0] != 0).any())

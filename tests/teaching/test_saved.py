@@ -23,6 +23,7 @@ from torch import Tensor, nn
 import tutelage.fusion as fusions
 from tutelage.core import Classes, InputError, Signals, Space, StoreError, Values
 from tutelage.fusion import (
+    Borda,
     Confidence,
     Difference,
     DynamicPerformance,
@@ -34,6 +35,7 @@ from tutelage.fusion import (
     Median,
     Performance,
     Precision,
+    ReciprocalRank,
     SoftVote,
     Stacking,
     Trimmed,
@@ -197,6 +199,8 @@ FITTED: dict[str, Callable[[Any, Tensor, Tensor], Any]] = {
     "Difference": lambda *_: Difference("js", 0.3),
     "DynamicPerformance": lambda *known: DynamicPerformance("nce").fit(*known),
     "Entropy": lambda *_: Entropy("softmax", 0.7),
+    "Borda": lambda *_: Borda(1.5, (1.0, 2.0, 4.0)),
+    "ReciprocalRank": lambda *_: ReciprocalRank(10.0, 3.0, (1.0, 2.0, 4.0)),
     "GeometricMean": lambda *_: GeometricMean((0.1, 1 / 3, 3.0)),
     "HardVote": lambda *_: HardVote("winner", (1.0, 2.0, 4.0)),
     "Mean": lambda *_: Mean(),
@@ -221,7 +225,7 @@ def test_every_fusion_round_trips(name: str, members: tuple[Any, ...], cells: Ce
     assert type(found) is type(fusion)
     assert found == fusion
     assert repr(found) == repr(fusion)
-    if name != "Precision":  # about values only
+    if name not in ("Precision", "Borda", "ReciprocalRank"):  # about values or rankings only
         one, other = (Ensemble.of("team", members, f).answer(cells.part(cells.held)) for f in (fusion, found))
         assert torch.equal(one.scores, other.scores)
     assert len(list(tmp_path.iterdir())) == 0

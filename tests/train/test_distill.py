@@ -18,6 +18,7 @@ from torch import Tensor, nn
 import tutelage as tl
 from train.small import FEATURES, NAMES, Counted, arrays, net, table
 from tutelage.core import Answer, InputError, Labels, LeakageError, Space, StoreError, Values
+from tutelage.data.record import SourceRecord
 from tutelage.fusion import Entropy, GeometricMean, Mean
 from tutelage.report import Report
 from tutelage.teaching.terms import KL
@@ -273,6 +274,17 @@ def test_each_student_has_its_own_tensorboard_folder(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         f"{seed}-student-{name}" for seed in (0, 1) for name in ("best-single-teacher", "chosen-fusion", "labels-only")
     ]
+
+
+def test_what_was_counted_on_the_way_to_the_rows_is_in_the_run(tmp_path: Path) -> None:
+    record = tl.data.DataRecord().adding(SourceRecord("ants", 130, 120, 7, 3))
+    rows = replace(table(), record=record)
+    report = tl.distill(net, rows, teachers(), training=QUICK, seeds=[0], run=tmp_path, baselines={})
+    again = tl.load(tmp_path)
+    assert again.report.data == report.data
+    assert again.record["sources"] == {"ants": [130, 120, 7, 3]}
+    assert report.data.sources == record.sources
+    assert report.data.rows_of("split") == len(rows.taught) + len(rows.test)
 
 
 def test_columns_of_any_name_are_kept_for_checking(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ COMMANDS = {
     "predict": ("use", "ask a finished run about new rows"),
     "evaluate": ("use", "measure a finished run on new labelled rows, drift included"),
     "export": ("ship", "the student of a run as ONNX or torch.export file, checked row by row"),
+    "audit": ("audit", "look for leaks: in a recipe, a run or a table"),
     "compare": ("ship", "several runs side by side; with --sweep fusions on your data"),
     "bench": ("bench", "the benchmarks, on your own machine"),
     "report": ("ship", "write the page of a run again, or print its table"),
@@ -33,7 +34,10 @@ A first try, no files needed:  tutelage run digits
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command and returns the exit status: 0 done, 2 a mistake in what was asked, 130 interrupted."""
+    """Runs one command and returns the exit status.
+
+    0 done, 1 an audit found a leak, 2 a mistake in what was asked, 130 interrupted.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help"):
         lines = [f"  {name:10}{text}" for name, (_, text) in COMMANDS.items()]
@@ -51,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from ..core.errors import TutelageError
 
     try:
-        getattr(importlib.import_module(f".{COMMANDS[name][0]}", __name__), f"{name}_command")(rest)
+        status = getattr(importlib.import_module(f".{COMMANDS[name][0]}", __name__), f"{name}_command")(rest)
     except TutelageError as error:
         print(f"tutelage {name}: {error}", file=sys.stderr)
         return 2
@@ -63,4 +67,5 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         sys.stderr.close()
-    return 0
+        return 0
+    return status or 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -51,6 +52,22 @@ def recipe_from(text: str) -> tuple[str, Callable[..., Any]]:
         raise InputError(f"recipe {text!r} is not known: {', '.join(shipped)}, or my_recipe.py:function, or a run.json")
     module: ModuleType = importlib.import_module(f"..recipes.{text}", __package__)
     return text, getattr(module, text)
+
+
+def hook_from(text: str) -> Callable[..., Any]:
+    """What a recipe lets be audited: the function `audit_NAME` beside the recipe `NAME`.
+
+    Raises:
+        InputError: there is no such recipe, or no such function.
+    """
+    name, function = recipe_from(text)
+    hook = vars(sys.modules[function.__module__]).get(f"audit_{name}")
+    if not callable(hook):
+        raise InputError(
+            f"recipe {name!r} does not say what can be audited: put a function audit_{name}() beside it that returns "
+            "a tutelage.data.audit.Audited (docs/preparation.md shows one)"
+        )
+    return hook
 
 
 def number_or_word(text: str) -> Any:

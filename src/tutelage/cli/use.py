@@ -16,9 +16,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ..core import InputError
-from ..data import is_image_folder, read_columns
+from ..data import FittedRecipe, is_image_folder, read_columns
 from ..data.images import classes_of, image_files
-from ..data.prepare import TablePreparation
 from ..data.target import encode_target
 from ..report import bootstrap, interval
 from ..train import Run, load, open_ensemble
@@ -179,15 +178,18 @@ def _before(values: tuple[float, ...]) -> str:
 
 
 def _warn_unseen(run: Run, columns: Mapping[str, np.ndarray]) -> None:
-    if isinstance(run.preparation, TablePreparation):
+    if isinstance(run.preparation, FittedRecipe):
         for name, count in run.preparation.unseen(columns).items():
             show.said(f"column {name!r}: {count} rows hold a value that no training row had; it counts as none of them")
 
 
 def _show_drift(run: Run, columns: Mapping[str, np.ndarray]) -> None:
-    if not isinstance(run.preparation, TablePreparation):
+    if not isinstance(run.preparation, FittedRecipe):
         return
     shifts = sorted(run.preparation.drift(columns).items(), key=lambda item: -item[1])
+    if not shifts:
+        print("drift is not known: the recipe of the run has no Profile step")
+        return
     large = [f"{name} ({value:.2f})" for name, value in shifts if value >= LARGE_SHIFT]
     print(f"drift (population stability index, {LARGE_SHIFT} and more is large): ", end="")
     print(", ".join(large) if large else f"none; largest {shifts[0][0]} ({shifts[0][1]:.2f})")

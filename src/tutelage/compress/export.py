@@ -132,9 +132,10 @@ def _compared(
         said = torch.cat([ask(_part(inputs, i, i + 1024)) for i in range(0, rows, 1024)])
         first, many = _part(inputs, 0, 1), _part(inputs, 0, 512)
         spent = cost(lambda: ask(first), lambda: ask(many), min(rows, 512))
-    same = run.task.decode(_answer(run, said)) == run.task.decode(_answer(run, truth))
+    answer = _answer(run, said, inputs)
+    same = run.task.decode(answer) == run.task.decode(_answer(run, truth, inputs))
     agreement = float((same if run.task.space.kind != "values" else torch.ones(rows)).double().mean())
-    metrics = {} if measure is None else measure(_answer(run, said))
+    metrics = {} if measure is None else measure(answer)
     change = float((said - truth).abs().max())
     return Exported(name, path, path.stat().st_size, spent, agreement, change, metrics)
 
@@ -143,9 +144,9 @@ def _part(inputs: dict[str, torch.Tensor], start: int, stop: int) -> dict[str, t
     return {name: column[start:stop] for name, column in inputs.items()}
 
 
-def _answer(run: Run, outputs: torch.Tensor) -> Any:
-    """The task's reading of raw outputs."""
-    return run.task.answer(_Said(outputs), Batch.of({"rows": outputs}))
+def _answer(run: Run, outputs: torch.Tensor, inputs: dict[str, torch.Tensor]) -> Any:
+    """The task's reading of raw outputs about these inputs."""
+    return run.task.answer(_Said(outputs), Batch.of(inputs))
 
 
 class _Said(torch.nn.Module):
@@ -153,7 +154,7 @@ class _Said(torch.nn.Module):
         super().__init__()
         self.outputs = outputs
 
-    def forward(self, _: torch.Tensor) -> torch.Tensor:
+    def forward(self, *_: torch.Tensor) -> torch.Tensor:
         return self.outputs
 
 

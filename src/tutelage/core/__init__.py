@@ -14,14 +14,14 @@ from .protocols import (
     SignalSource,
     Step,
     Target,
-    Task,
     Teacher,
     Term,
     Weights,
 )
 from .shortcuts import Blind, Graded, HardGraded, Mixing, Pulling
 from .signals import Signals
-from .spaces import FLOOR, KINDS, Answer, Classes, Labels, Space, Values
+from .spaces import FLOOR, KINDS, Answer, Classes, Labels, Scores, Space, Values
+from .task import MeasuresRows, Task
 
 __all__ = [
     "FLOOR",
@@ -42,10 +42,12 @@ __all__ = [
     "KnowsRows",
     "Labels",
     "LeakageError",
+    "MeasuresRows",
     "MissingExtraError",
     "Mixing",
     "Pulling",
     "Renewable",
+    "Scores",
     "SignalSource",
     "Signals",
     "Space",

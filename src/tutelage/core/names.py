@@ -16,3 +16,14 @@ def class_name(value: Any) -> str | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return str(value)
+
+
+def missing(column: np.ndarray) -> np.ndarray:
+    """Where a column [N] has no value: NaN, NaT, None or ""; bool [N]."""
+    if column.dtype.kind == "f":
+        return np.isnan(column)
+    if column.dtype.kind in "mM":
+        return np.isnat(column)
+    if column.dtype.kind in "iub":
+        return np.zeros(len(column), dtype=bool)
+    return np.array([value is None or value == "" or value != value for value in column.tolist()], dtype=bool)

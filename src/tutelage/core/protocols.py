@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from .batch import Batch
 from .signals import Signals
 from .spaces import Answer, Space
 
@@ -85,7 +84,7 @@ class SignalSource(Protocol):
     def folder(self) -> Path | None: ...
 
     def gather(self, row: Tensor, view: Tensor) -> Signals:
-        """The signals about these rows, on the CPU, uncalibrated."""
+        """The signals about these rows, uncalibrated; on the CPU, or all on the device where they shall be mixed."""
         ...
 
     def only(self, name: str) -> SignalSource:
@@ -262,39 +261,4 @@ class Term(Protocol):
 
     def loss(self, student: Any, phi: Tensor, coverage: Tensor, temperature: float, context: Context) -> Tensor:
         """[*items]: loss of the student against one statistic, taken as it is (never renormalised)."""
-        ...
-
-
-@runtime_checkable
-class Task(Protocol):
-    """What the student is for: answer space, hard loss, metrics.
-
-    Attributes:
-        name: `classification`, `multilabel`, `regression`.
-        space: kind of answer and names.
-        headline: the metric a table is sorted by.
-        higher_is_better: direction of each metric.
-    """
-
-    name: ClassVar[str]
-    headline: ClassVar[str]
-    higher_is_better: ClassVar[Mapping[str, bool]]
-
-    @property
-    def space(self) -> Space: ...
-
-    def answer(self, student: nn.Module, batch: Batch) -> Any:
-        """The only place that calls the student."""
-        ...
-
-    def hard_loss(self, answer: Any, target: Tensor) -> Tensor:
-        """[*items]: loss against the labels, before any weighting."""
-        ...
-
-    def decode(self, answer: Any) -> Tensor:
-        """The only place that turns an answer into predictions."""
-        ...
-
-    def metrics(self, answer: Any, target: Tensor, labelled: Tensor) -> dict[str, float]:
-        """Quality on labelled rows."""
         ...

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from .errors import InputError
@@ -40,6 +41,20 @@ class Signals:
     def take(self, rows: Tensor | slice) -> Signals:
         """The signals about these positions."""
         return Signals(self.names, tuple(answer.take(rows) for answer in self.answers))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the answers lie; the first one's speaks for all."""
+        return next(iter(self.answers[0].to_arrays().values())).device
+
+    def to(self, device: torch.device) -> Signals:
+        """The same signals on another device."""
+        moved: list[Answer] = []
+        for answer in self.answers:
+            kind: Any = type(answer)
+            arrays = {name: value.to(device) for name, value in answer.to_arrays().items()}
+            moved.append(kind.from_arrays(arrays, answer.meta()))
+        return Signals(self.names, tuple(moved))
 
     def without(self, teacher: int) -> Signals:
         """The signals of all teachers but one."""

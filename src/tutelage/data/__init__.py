@@ -3,19 +3,21 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ..core import InputError
 from .automatic import recipe_for
 from .chunks import fit_chunks
 from .feed import Feed, Position
 from .fitted import FittedRecipe
 from .fitting import Prepared
 from .images import ImagePreparation, Images, is_image_folder, read_images
-from .prepare import TablePreparation, fit_table
 from .recipe import Recipe
+from .record import DataRecord
 from .rows import Preparation, Rows, Sealed, rows_of
 from .shards import ShardWriter, read_shards, write_prepared
 from .tables import Table, read_columns, read_table
 
 __all__ = [
+    "DataRecord",
     "Feed",
     "FittedRecipe",
     "ImagePreparation",
@@ -28,9 +30,7 @@ __all__ = [
     "Sealed",
     "ShardWriter",
     "Table",
-    "TablePreparation",
     "fit_chunks",
-    "fit_table",
     "is_image_folder",
     "preparation_from_json",
     "read_columns",
@@ -47,10 +47,18 @@ def preparation_from_json(value: Mapping[str, Any]) -> Preparation:
     """The preparation written by `to_json`.
 
     Raises:
-        InputError: a recipe has steps that are not of the house: `FittedRecipe.from_json` takes their classes.
+        InputError: it is of a kind that this version does not read; or a recipe has steps that are not of the house:
+            `FittedRecipe.from_json` takes their classes.
     """
-    if value["kind"] == "recipe":
+    kind = value.get("kind")
+    if kind == "recipe":
         return FittedRecipe.from_json(value)
-    if value["kind"] == "images":
+    if kind == "images":
         return ImagePreparation(int(value["size"]), str(value["output"]))
-    return TablePreparation.from_json(value)
+    why = "this version of tutelage reads recipes and images"
+    if kind == "table":
+        why = (
+            "an earlier tutelage wrote it, and tables are prepared by recipes now: repeat the run (tutelage run "
+            "RUN/run.json), or use it with the version that made it"
+        )
+    raise InputError(f"a preparation of kind {kind!r} was given: {why}")

@@ -117,7 +117,7 @@ class Sum:
 @final
 @dataclass(frozen=True)
 class Mean:
-    """Mean of the known values."""
+    """Mean of the known values; of whole numbers the same to the bit in whatever order they come."""
 
     column: str
     empty: Any = None
@@ -128,7 +128,10 @@ class Mean:
 
     def of(self, value: nw.Expr, whole: bool, days: float | None) -> nw.Expr:
         """See `Aggregate`."""
-        return value.cast(nw.Float64).mean()
+        if not whole:
+            return value.cast(nw.Float64).mean()
+        count = value.count()
+        return nw.when(count > 0).then(value.cast(nw.Int64).sum().cast(nw.Float64) / count.cast(nw.Float64))
 
 
 @final
@@ -213,5 +216,5 @@ class Recency:
         return _named("recency", self.column)
 
     def of(self, value: nw.Expr, whole: bool, days: float | None) -> nw.Expr:
-        """Of a column that holds one age."""
-        return value
+        """Of a column of ages: the least."""
+        return value.min()

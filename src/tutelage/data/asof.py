@@ -21,7 +21,8 @@ import narwhals.stable.v2 as nw
 from narwhals.stable.v2 import Implementation
 
 from ..core import InputError
-from .ticks import Clock, Length, clock, lazy, need, quoted, with_ticks
+from .lineage import beginning, same_rows
+from .ticks import Clock, Length, clock, lazy, need, once, quoted, with_ticks
 
 AT, KNOWN, SIDE, FOUND = "__at", "__known", "__side", "__found"
 
@@ -32,6 +33,11 @@ class Keys:
 
     left: tuple[str, ...]
     right: tuple[str, ...]
+
+    @property
+    def plain(self) -> list[str]:
+        """Names that neither side has."""
+        return [f"__key{i}" for i in range(len(self.left))]
 
     @staticmethod
     def of(on: str | Sequence[str] | Mapping[str, str]) -> Keys:
@@ -110,9 +116,13 @@ def asof(
         *(nw.col(name).alias(prefix + name) for name in columns),
     )
     brought = [prefix + name for name in columns]
-    spine = with_ticks(spine, at, AT, ruler)
-    join = _duckdb if native and spine.implementation is Implementation.DUCKDB else _lowered
-    return join(spine, facts, keys.left, brought, strict, ruler, oldest).drop(AT)
+    ticking = with_ticks(spine, at, AT, ruler)
+    if native and spine.implementation is Implementation.DUCKDB:
+        made = _duckdb(ticking, facts, keys.left, brought, strict, oldest)
+    else:
+        asked = with_ticks(beginning(spine, [*keys.left, at]), at, AT, ruler)
+        made = _lowered(ticking, asked, facts, keys.left, brought, strict, ruler, oldest)
+    return same_rows(made.drop(AT), spine)
 
 
 def known(
@@ -155,7 +165,6 @@ def _duckdb(
     on: Sequence[str],
     brought: Sequence[str],
     strict: bool,
-    ruler: Clock,
     oldest: int | float | None,
 ) -> nw.LazyFrame[Any]:
     """DuckDB's own join, on the connection of the spine.
@@ -178,6 +187,7 @@ def _duckdb(
 
 def _lowered(
     spine: nw.LazyFrame[Any],
+    asked: nw.LazyFrame[Any],
     facts: nw.LazyFrame[Any],
     on: Sequence[str],
     brought: Sequence[str],
@@ -186,8 +196,8 @@ def _lowered(
     oldest: int | float | None,
 ) -> nw.LazyFrame[Any]:
     names = _keys(on)
-    asked = spine.select(*(nw.col(mine).alias(name) for mine, name in zip(on, names, strict=True)), nw.col(AT))
-    asked = asked.drop_nulls().unique()
+    asked = asked.select(*(nw.col(mine).alias(name) for mine, name in zip(on, names, strict=True)), nw.col(AT))
+    asked = once(asked.drop_nulls())
     first, second = (0, 1) if strict else (1, 0)
     questions = asked.with_columns(nw.lit(first).alias(SIDE), nw.lit(None, dtype=ruler.dtype).alias(KNOWN))
     answers = facts.select(*names, nw.col(KNOWN).alias(AT), nw.lit(second).alias(SIDE), nw.col(KNOWN))

@@ -6,7 +6,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
@@ -106,7 +106,7 @@ class Quarantine:
         """Writes the records of a source, instead of those written before; on disk when it returns."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.file(source)
-        write_whole(path, "".join(json.dumps(asdict(record)) + "\n" for record in rejected).encode("ascii"))
+        write_whole(path, "".join(json.dumps(vars(record)) + "\n" for record in rejected).encode("ascii"))
         return path
 
     def records(self, source: str) -> Iterator[Rejected]:

@@ -57,12 +57,12 @@ class Recipe:
             if not isinstance(step, Together | Apart | Drops):
                 raise InputError(f"step {number} is a {type(step).__name__}, which is no step")
 
-    @property
+    @cached_property
     def reads(self) -> tuple[str, ...]:
         """Raw columns it needs wherever it is applied."""
         return self._raw(fitting=False)
 
-    @property
+    @cached_property
     def learns_from(self) -> tuple[str, ...]:
         """Raw columns that only fitting needs."""
         return tuple(name for name in self._raw(fitting=True) if name not in self.reads)

@@ -12,8 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..core import Batch, Columns, InputError, LeakageError, Space
-from .prepare import fit_table
+from ..core import Batch, Columns, InputError, LeakageError, Space, Task
+from .automatic import prepare_table
+from .candidates import check_candidates
+from .record import DataRecord
 from .target import encode_target, split
 
 
@@ -65,15 +67,17 @@ class Rows:
     Args:
         columns: raw columns, name to array [N, ...]; what teachers and preparation read.
         inputs: the student's columns, in the order of the student's arguments; numeric.
-        target: int64 [N] (classes), float [N, C] (labels) or float [N, D] (values).
+        target: int64 [N] (classes), float [N, C] (labels), float [N, D] (values) or [N, candidates] (relevances).
         space: kind of answer and names.
-        labelled: bool [N] (classes) or like `target`: whose labels training may use.
+        labelled: bool [N] (classes, rankings) or like `target`: whose labels training may use.
         train: row numbers the student trains on, labelled or not.
         validation: labelled row numbers for early stopping, calibration and choices.
         test: sealed row numbers.
         weight: trust per row, float [N]; 1 unless given.
         known: like `labelled`: which targets are there at all; everywhere unless given. Evaluation uses it.
         preparation: how the student's columns were made from raw ones, replayed by a saved run.
+        task: what the student is for, where it is not the plain task of the space.
+        record: what was counted between the sources and the rows; the report of a run shows it.
 
     Raises:
         InputError: lengths differ, a row number does not exist, a student column is not numeric or not finite.
@@ -91,6 +95,8 @@ class Rows:
     weight: np.ndarray | None = None
     preparation: Preparation | None = None
     known: np.ndarray | None = None
+    task: Task | None = None
+    record: DataRecord = field(default_factory=DataRecord, repr=False)
 
     def __post_init__(self) -> None:
         sizes = {name: len(column) for name, column in self.columns.items()} | {"target": len(self.target)}
@@ -109,6 +115,8 @@ class Rows:
                     f"student column {name!r} holds NaN or infinity in {len(bad)} rows (first {bad[:5].tolist()}): "
                     "fill or drop them, or let a preparation do it"
                 )
+        if self.space.kind == "scores":
+            check_candidates(self.columns, self.inputs, self.target, self.space)
         _check_splits(len(self), self.train, self.validation, self.test)
 
     def __len__(self) -> int:
@@ -192,6 +200,7 @@ def rows_of(
     inputs: Sequence[str] | None = None,
     names: Sequence[str] | None = None,
     space: Space | None = None,
+    task: Task | None = None,
     train: np.ndarray | None = None,
     validation: np.ndarray | None = None,
     test: np.ndarray | None = None,
@@ -199,27 +208,31 @@ def rows_of(
     weight: np.ndarray | None = None,
     prepare: bool = False,
     seed: int = 0,
+    record: DataRecord | None = None,
 ) -> Rows:
     """Rows from arrays.
 
     Args:
         columns: one feature matrix [N, F] (then called `features`), or name to array.
-        target: class names or numbers [N], yes/no [N, C] of booleans, or floats [N] or [N, D].
+        target: class names or numbers [N], yes/no [N, C] of booleans, floats [N] or [N, D], or relevances of
+            candidates [N, candidates] with `task=Ranking(...)`.
         inputs: the student's columns; all numeric ones unless given.
         names: names of the classes, labels or columns; found out unless given.
         space: kind of answer, where the target's type does not tell it.
+        task: what the student is for, where the plain task of the space is not meant; brings its space along.
         train: row numbers; together with `validation` and `test` or not at all.
         validation: row numbers.
         test: row numbers.
         labelled: bool [N]: rows whose label training may use; all unless given. Missing class labels
             (None, NaN, "") are not labelled.
         weight: trust per row.
-        prepare: give the student one matrix `features`, filled, scaled and coded by a `TablePreparation` that is
+        prepare: give the student one matrix `features`, filled, scaled and coded by the recipe that `recipe_for` finds,
             fitted on the training rows and saved with a run; columns [N] of numbers or words.
         seed: of the split 70/15/15, stratified by class, when none is given.
+        record: what was counted on the way to the columns.
     """
     table = dict(columns) if isinstance(columns, Mapping) else {"features": np.asarray(columns)}
-    coded, found, known = encode_target(target, names, space)
+    coded, found, known = encode_target(target, names, space if task is None else task.space)
     if train is None:
         if validation is not None or test is not None:
             raise InputError("give train, validation and test rows together, or none of them")
@@ -227,8 +240,8 @@ def rows_of(
     preparation = None
     if prepare:
         features = {name: np.asarray(table[name]) for name in inputs or table}
-        preparation = fit_table(features, np.asarray(train))
-        table, inputs = table | preparation.apply(features), (preparation.output,)
+        preparation, _ = prepare_table(features, np.asarray(train))
+        table, inputs = table | preparation.apply(features), preparation.outputs
     if inputs is None:
         inputs = tuple(name for name, column in table.items() if np.asarray(column).dtype.kind in "fiub")
     shown = known
@@ -248,6 +261,8 @@ def rows_of(
         weight,
         preparation,
         known,
+        task,
+        record or DataRecord(),
     )
 
 

@@ -9,10 +9,11 @@ import numpy as np
 
 from ..core import Columns, InputError
 from ..core.names import class_name
-from .prepare import as_numbers
 from .steps.step import Apart, Given, OutOfFold, Role, State, Step, Together
+from .values import as_numbers
 from .wiring import Call, Piece, Take, Wired, Wiring, taker
 
+SMALL = 1024
 Row = np.ndarray | None
 Work = Callable[[list[np.ndarray], Row], None]
 
@@ -104,8 +105,14 @@ def raw_slots(
     block = np.empty((size, len(numbers)), order="F")
     for place, name in enumerate(numbers):
         if only is None or name in only:
-            block[:, place] = as_numbers(name, columns[name])
-            block[~np.isfinite(block[:, place]), place] = np.nan
+            column = columns[name]
+            block[:, place] = column if column.dtype.kind in "fiub" else as_numbers(name, column)
+            if size > SMALL:
+                block[~np.isfinite(block[:, place]), place] = np.nan
+    if size <= SMALL:  # few rows: one look at all columns costs less than one at each
+        places = slice(None) if only is None else [place for place, name in enumerate(numbers) if name in only]
+        part = block[:, places]
+        block[:, places] = np.where(np.isfinite(part), part, np.nan)
     pairs = zip(others, roles, strict=True)
     read = (as_role(n, columns[n], role) if only is None or n in only else columns[n] for n, role in pairs)
     return [block, *read]
@@ -125,12 +132,12 @@ def role_of(name: str, column: np.ndarray) -> Role:
         return "time"
     if column.dtype.kind not in "OUST":
         raise InputError(f"column {name!r} has type {column.dtype}: a recipe takes numbers, text, times and arrays")
-    values = [value for value in column.tolist() if value is not None]
-    if values and all(isinstance(value, int | float | np.number) for value in values):
+    kinds = [kind for kind in set(map(type, column.tolist())) if kind is not type(None)]
+    if kinds and all(issubclass(kind, int | float | np.number) for kind in kinds):
         return "number"
-    if values and all(isinstance(value, np.ndarray | list) for value in values):
+    if kinds and all(issubclass(kind, np.ndarray | list) for kind in kinds):
         return "array"
-    return "time" if values and all(hasattr(value, "timestamp") for value in values) else "text"
+    return "time" if kinds and all(hasattr(kind, "timestamp") for kind in kinds) else "text"
 
 
 def as_role(name: str, column: np.ndarray, role: Role) -> np.ndarray:

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from ..core import Classes, InputError, LeakageError, Space, Values
-from .prepare import as_words
 from .target import split as split_target
+from .values import as_words
 
 Shares = tuple[float, float]
 """Shares of validation and test rows."""

@@ -12,10 +12,12 @@ import numpy as np
 
 from ..core import InputError, require
 from ..core.names import class_name
+from .automatic import prepare_table
+from .fitted import FittedRecipe
 from .lines import check_header, check_json, empty_lines
-from .prepare import TablePreparation, as_numbers, as_words, fit_table
 from .rows import Rows, Sealed
 from .target import encode_target, split
+from .values import as_numbers, as_words
 
 MOST_CLASSES = 50
 """More different whole numbers than this in a target may as well be amounts: the user has to say."""
@@ -40,7 +42,7 @@ class Table:
     """Rows of a file, the preparation that made the student's features, and remarks for the user."""
 
     rows: Rows
-    preparation: TablePreparation
+    preparation: FittedRecipe
     remarks: tuple[str, ...]
 
 
@@ -154,10 +156,10 @@ def read_table(
     else:
         train, validation, test_rows = split(coded, space, known, seed=seed)
     features = {n: c for n, c in columns.items() if n not in {*targets, *ignore, key}}
-    preparation = fit_table(features, train)
+    preparation, left_out = prepare_table(features, train)
     columns = {n: c for n, c in columns.items() if n not in ignore or n == key} | preparation.apply(features)
-    remarks = tuple(f"column {name!r} is left out: it {why}" for name, why in preparation.left_out.items())
-    inputs, test_split = (preparation.output,), Sealed(test_rows)
+    remarks = tuple(f"column {name!r} is left out: it {why}" for name, why in left_out.items())
+    inputs, test_split = preparation.outputs, Sealed(test_rows)
     rows = Rows(columns, inputs, coded, space, known, train, validation, test_split, None, preparation, known)
     return Table(rows, preparation, remarks)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Classes, InputError, Labels, Space, Values
+from ..core import Classes, InputError, Labels, Scores, Space, Values
 from ..core.names import class_name
 
 
@@ -23,6 +23,9 @@ def encode_target(
     if space is not None:
         names = space.names
     kind = None if space is None else space.kind
+    if kind == "scores":
+        relevance, known = _relevance(raw)
+        return relevance, Space(Scores, tuple(names or ())), known
     if kind == "labels" or (kind is None and raw.ndim == 2 and raw.dtype == np.bool_):
         raw = _numbers(raw, names).reshape(len(raw), -1)
         known = ~np.isnan(raw)
@@ -48,6 +51,29 @@ def encode_target(
     place = {name: number for number, name in enumerate(classes)}
     coded = np.array([0 if label is None else place[label] for label in labels], dtype=np.int64)
     return coded, Space(Classes, classes), known
+
+
+def _relevance(raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Relevance of each candidate, float32 [rows, N], and which rows have a relevant one, bool [rows].
+
+    A row of nothing but NaN is one that nobody has judged.
+
+    Raises:
+        InputError: not one number per candidate, a negative one, or NaN for some candidates of a row only.
+    """
+    values = _numbers(raw, None)
+    if values.ndim != 2:
+        raise InputError(f"the target of a ranking is the relevance of each candidate, [rows, N]; got {raw.shape}")
+    unknown = np.isnan(values)
+    judged = np.logical_not(unknown.all(axis=1))
+    strange = np.flatnonzero((unknown & judged.reshape(-1, 1)).any(1) | (np.isinf(values) | (values < 0)).any(1))
+    if len(strange):
+        raise InputError(
+            f"relevances are finite and not negative; {len(strange)} rows hold others (first {strange[:5].tolist()}): "
+            "give 0 to what is not known to be relevant, and NaN to all candidates of a row that nobody has judged"
+        )
+    known = np.where(unknown, 0.0, values).astype(np.float32)
+    return known, np.logical_and(judged, (known > 0).any(axis=1))
 
 
 def _plain(raw: np.ndarray) -> np.ndarray:

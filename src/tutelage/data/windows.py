@@ -22,7 +22,8 @@ import narwhals.stable.v2 as nw
 from ..core import InputError
 from .aggregates import Aggregate, Distinct, Last, Rate, Recency
 from .asof import KNOWN, Keys, asof
-from .ticks import Clock, Length, Span, clock, lazy, need, with_ticks
+from .lineage import beginning, same_rows
+from .ticks import Clock, Length, Span, clock, lazy, need, once, with_ticks
 
 NOW, AGE, BUCKET = "__now", "__age", "__bucket"
 LATER, LATEST, KNOWN_AT = "__later", "__latest", "__known_at"
@@ -150,15 +151,19 @@ class _Job:
 
     def run(self) -> nw.LazyFrame[Any]:
         """The spine with all columns."""
-        spine = with_ticks(self.spine, self.at, NOW, self.ruler)
-        found = self._latest(spine)
-        group = [*_names(self.keys), NOW]
-        counted = [a for a in self.aggregates if not isinstance(a, Last | Recency)]
-        made = self._counted(self._pairs(spine), group, counted) if counted else []
+        found = self._latest(with_ticks(self.spine, self.at, NOW, self.ruler))
+        group = [*self.keys.plain, NOW]
+        made = self._counted(self._pairs(), group, self._paired) if self._paired else []
         for part in made:
             found = found.join(part, left_on=[*self.keys.left, NOW], right_on=group, how="left")
         shown = [self._filled(a, span) for a in self.aggregates for span in self.spans]
-        return found.select(*self.spine.collect_schema().names(), *shown)
+        return same_rows(found.select(*self.spine.collect_schema().names(), *shown), self.spine)
+
+    @property
+    def _paired(self) -> list[Aggregate]:
+        """The aggregates of pairs of spine and rows; `Recency` alone is cheaper by an as-of join."""
+        paired = [a for a in self.aggregates if not isinstance(a, Last)]
+        return [] if all(isinstance(a, Recency) for a in paired) else paired
 
     def _counted(
         self, pairs: nw.LazyFrame[Any], group: list[str], aggregates: Sequence[Aggregate]
@@ -181,7 +186,7 @@ class _Job:
         reach = self.spans[0].ticks
         names = [self._name(a, self.spans[0]) for a in self.aggregates]
         kept = [nw.when(nw.col(NOW) + reach <= end).then(nw.col(name)).alias(name) for name in names]
-        return frame.with_columns(*kept).drop(NOW)
+        return same_rows(frame.with_columns(*kept).drop(NOW), self.spine)
 
     def _ticks_of(self, time: Any) -> int | float:
         if self.ruler.kind != "date":
@@ -200,6 +205,8 @@ class _Job:
 
     def _filled(self, aggregate: Aggregate, span: Span) -> nw.Expr:
         column = nw.col(self._name(aggregate, span))
+        if isinstance(aggregate, Recency) and aggregate in self._paired:
+            return column / self.ruler.day  # not before: within groups, Polars rounds a quotient in one way or another
         return column if aggregate.empty is None else column.fill_null(aggregate.empty)
 
     def _whole(self, column: str | None) -> bool:
@@ -220,15 +227,19 @@ class _Job:
             value = nw.when(age < span.ticks if self.ahead else age <= span.ticks).then(value)
         elif aggregate.column is None:
             value = nw.when(nw.col(AGE) >= 0).then(value)
+        if isinstance(aggregate, Recency):
+            value = nw.when(~value.is_null()).then(nw.col(AGE))
         made = aggregate.of(value, self._whole(aggregate.column), span.days)
         return made.alias(self._name(aggregate, span))
 
     def _latest(self, spine: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
-        """The spine with the columns of `Last` and `Recency`, which are as-of joins."""
-        on = dict(zip(self.keys.left, self.keys.right, strict=True))
+        """The spine with the columns that are as-of joins: `Last`, and `Recency` where there are no pairs."""
+        on, paired = dict(zip(self.keys.left, self.keys.right, strict=True)), self._paired
+        spine = same_rows(spine, self.spine)
         for aggregate in self.aggregates:
-            if not isinstance(aggregate, Last | Recency):
+            if aggregate in paired:
                 continue
+            assert isinstance(aggregate, Last | Recency)
             right = with_ticks(self.right, self.when, KNOWN_AT, self.ruler)
             columns = [KNOWN_AT]
             if aggregate.column is not None:
@@ -243,13 +254,15 @@ class _Job:
             for span in self.spans:
                 inside = age > 0 if span.ticks is None else age <= span.ticks
                 spine = spine.with_columns(nw.when(inside).then(value).alias(self._name(aggregate, span)))
-            spine = spine.drop(columns)
+            spine = same_rows(spine.drop(columns), self.spine)
         return spine
 
-    def _pairs(self, spine: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    def _pairs(self) -> nw.LazyFrame[Any]:
         """Every (key, time) of the spine with every row that lies in its longest window, and the row's age."""
-        names, right = _names(self.keys), with_ticks(self.right, self.when, KNOWN, self.ruler)
-        asked = spine.select(*_renamed(self.keys.left, names), nw.col(NOW)).drop_nulls().unique()
+        names, right = self.keys.plain, with_ticks(self.right, self.when, KNOWN, self.ruler)
+        spine = with_ticks(beginning(self.spine, [*self.keys.left, self.at]), self.at, NOW, self.ruler)
+        asked = spine.select(*_renamed(self.keys.left, names), nw.col(NOW))
+        asked = once(asked.drop_nulls())
         read = sorted({a.column for a in self.aggregates if a.column is not None and not isinstance(a, Last)})
         late: list[str] = []
         if self.available is not None:
@@ -269,10 +282,6 @@ class _Job:
         if longest is not None:
             pairs = pairs.filter(nw.col(AGE) < longest if self.ahead else nw.col(AGE) <= longest)
         return pairs.filter(nw.col(LATER) < nw.col(NOW)) if late else pairs
-
-
-def _names(keys: Keys) -> list[str]:
-    return [f"__key{i}" for i in range(len(keys.left))]
 
 
 def _renamed(columns: Sequence[str], names: Sequence[str]) -> list[nw.Expr]:

@@ -7,6 +7,7 @@ from .mean import Mean
 from .performance import DynamicPerformance, Performance
 from .pools import GeometricMean, MeanLogits
 from .precision import Precision
+from .ranks import Borda, ReciprocalRank
 from .robust import Median, Trimmed
 from .stacking import Stacking
 from .trust import PerTeacher, Trust
@@ -14,6 +15,7 @@ from .vote import HardVote, SoftVote
 from .weighted import Weighted
 
 __all__ = [
+    "Borda",
     "Confidence",
     "Difference",
     "DynamicPerformance",
@@ -26,6 +28,7 @@ __all__ = [
     "PerTeacher",
     "Performance",
     "Precision",
+    "ReciprocalRank",
     "SoftVote",
     "Stacking",
     "Trimmed",

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ..core import Classes, InputError, Labels
+from ..core import Classes, InputError, Labels, Scores
 from ..core.spaces.classes import cover
 from ..ops.simplex import positive
 
@@ -68,19 +68,42 @@ def of_labels(yes: Tensor, no: Tensor, answer: Labels) -> Labels:
     return Labels.of(logits, valid=answer.valid.any(0), coverage=answer.coverage.any(0))
 
 
+def of_scores(mass: Tensor, answer: Scores, fallback: Tensor | None = None) -> Scores:
+    """One ranking [B, N] from what the fusion gives each of the candidates that are compared.
+
+    Args:
+        mass: float [B, N], not negative.
+        answer: the stacked answers it was made from.
+        fallback: float [B, N], used where `mass` vanishes; unless given, equal mass.
+    """
+    known = answer.common.any(0)
+    heard = mass.masked_fill(~known, 0.0)
+    empty = heard.sum(-1, keepdim=True) <= torch.finfo(mass.dtype).tiny
+    filled = torch.where(empty, known.to(mass.dtype) if fallback is None else fallback, heard)
+    return Scores.of(positive(filled).log(), answer.item[0], listed=known, valid=answer.valid.any(0))
+
+
+def choices(signals: Scores, target: Tensor, labelled: Tensor) -> tuple[Tensor, Tensor]:
+    """Shares of relevance among the compared candidates [T, B, N], and where there are some, bool [T, B]."""
+    grade = target.to(signals.score.dtype).clamp_min(0.0) * signals.common
+    total = grade.sum(-1, keepdim=True)
+    known = signals.valid & labelled & (total.squeeze(-1) > 0)
+    return grade / torch.where(total > 0, total, 1.0), known
+
+
 def truth(signals: Any, target: Tensor | None, labelled: Tensor | None, who: str) -> tuple[Tensor, Tensor]:
     """What each teacher says about the label.
 
     Args:
-        signals: stacked `Classes` or `Labels`.
+        signals: stacked `Classes`, `Labels` or `Scores`.
         target: labels as in `Batch`.
         labelled: which labels are there, as in `Batch`.
         who: the asking fusion.
 
     Returns:
-        the log-probability of the label, float [T, *items], 0 where it is not known, and where it is known:
-        bool [T, *items], True where the item has a label, the teacher answers and its coverage holds the
-        label.
+        the log-probability of the label (of rankings: its mean over the relevant candidates), float [T, *items], 0
+        where it is not known, and where it is known: bool [T, *items], True where the item has a label, the teacher
+        answers and its coverage holds the label.
 
     Raises:
         InputError: there are no labels at all.
@@ -92,6 +115,9 @@ def truth(signals: Any, target: Tensor | None, labelled: Tensor | None, who: str
         known = signals.valid & labelled & signals.coverage[:, index]
         place = index.expand(signals.valid.shape).unsqueeze(-1)
         logs = signals.log_probs().gather(-1, place).squeeze(-1)
+    elif isinstance(signals, Scores):
+        shares, known = choices(signals, target, labelled)
+        logs = (shares * signals.log_probs().masked_fill(~signals.common, 0.0)).sum(-1)
     else:
         known = signals.valid & labelled
         logs = -torch.nn.functional.binary_cross_entropy_with_logits(

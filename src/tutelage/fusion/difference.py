@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..core import INVARIANTS, Classes, Context, InputError, Labels, Values, Weights
+from ..core import INVARIANTS, Classes, Context, InputError, Labels, Scores, Values, Weights
 from ..core.spaces.classes import cover
 from ..ops.differences import Measure, pairwise
 from ..ops.simplex import masked_softmax
@@ -24,7 +24,7 @@ class Difference:
     Values: squared distances of the means, divided by the mean distance of all pairs of that item, so that
     units do not matter.
 
-    The rule acts where teachers disagree: their best classes differ, one says yes and another no, or two
+    The rule acts where teachers disagree: their best classes or first items differ, one says yes and another no, or two
     means lie more than two joint standard deviations apart (any distance, without scales).
 
     Args:
@@ -58,6 +58,8 @@ class Difference:
         if isinstance(signals, Classes):
             distance, shared = _between_classes(signals, self.measure)
             pairs = pairs & shared
+        elif isinstance(signals, Scores):
+            distance = pairwise(signals.probs(), self.measure, signals.common).sum(-1)
         elif isinstance(signals, Labels):
             both = torch.stack([torch.sigmoid(signals.logits), torch.sigmoid(-signals.logits)], dim=-1)
             distance = pairwise(both, self.measure).sum(-1)
@@ -109,6 +111,8 @@ def _disagree(signals: Any) -> Tensor:
         return (apart & valid.unsqueeze(0) & valid.unsqueeze(1)).any(0).any(0)
     if isinstance(signals, Classes):
         said = signals.scores.masked_fill(~cover(signals.coverage), -torch.inf).argmax(-1)
+    elif isinstance(signals, Scores):
+        said = signals.score.masked_fill(~signals.common, -torch.inf).argmax(-1)
     else:
         said = (signals.logits > 0).long()
     most = said.masked_fill(~valid, -1).amax(0)

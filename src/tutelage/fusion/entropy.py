@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import torch
 
-from ..core import INVARIANTS, Classes, Context, InputError, Values, Weights
+from ..core import INVARIANTS, Classes, Context, InputError, Scores, Values, Weights
 from ..ops.simplex import entropy, masked_softmax, normalised
 from .answers import refusal
 
@@ -47,7 +47,7 @@ class Entropy:
         if isinstance(signals, Values):
             raise refusal(self.name, signals, "their entropy depends on the unit", "Precision")
         valid = signals.valid
-        if isinstance(signals, Classes):
+        if isinstance(signals, Classes | Scores):
             amount = entropy(signals.probs())
         else:
             amount = entropy(torch.stack([torch.sigmoid(signals.logits), torch.sigmoid(-signals.logits)], dim=-1))

@@ -9,10 +9,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ..core import INVARIANTS, Classes, Context, InputError, Labels, Values, Weights
+from ..core import INVARIANTS, Classes, Context, InputError, Scores, Values, Weights
 from ..core.spaces.classes import cover
 from ..ops.simplex import normalised
-from .answers import dtype_of, refusal, truth
+from .answers import choices, dtype_of, refusal, truth
 
 Reward = Literal["correct", "truth", "nce", "inv_mse"]
 Numbers = tuple[tuple[float, ...], ...]
@@ -170,6 +170,13 @@ def achieved(signals: Any, target: Tensor, labelled: Tensor, reward: Reward, who
         scores = logs.exp()
     elif reward == "nce":
         scores = 1.0 / (1.0 - logs)
+    elif isinstance(signals, Scores):
+        shares, _ = choices(signals, target, labelled)
+        if reward == "correct":
+            best = signals.score.masked_fill(~signals.common, -torch.inf).argmax(-1, keepdim=True)
+            scores = (shares.gather(-1, best).squeeze(-1) > 0).to(logs.dtype)
+        else:
+            scores = (signals.probs() - shares).square().sum(-1)
     elif isinstance(signals, Classes):
         index = target.clamp(0, signals.scores.shape[-1] - 1)
         if reward == "correct":
@@ -181,7 +188,7 @@ def achieved(signals: Any, target: Tensor, labelled: Tensor, reward: Reward, who
     else:
         right = (signals.logits > 0) == (target > 0.5)
         scores = right.to(logs.dtype) if reward == "correct" else (signals.probs() - target).square()
-    if isinstance(signals, Classes):
+    if isinstance(signals, Classes | Scores):
         scores, known = scores.unsqueeze(-1), known.unsqueeze(-1)
     return scores, known
 
@@ -213,10 +220,10 @@ def _missing(student: Any, target: Tensor, labelled: Tensor) -> Tensor:
     """What the student has not learnt of each row, [N, columns]; 0 where there is no label."""
     if isinstance(student, Values):
         return torch.where(labelled, (student.mean - target).square(), torch.zeros_like(student.mean))
-    stack = Classes.stack([student]) if isinstance(student, Classes) else Labels.stack([student])
+    stack = type(student).stack([student])
     logs, known = truth(stack, target, labelled, "dynamic_performance")
     missing = torch.where(known, 1.0 - logs.exp(), torch.zeros_like(logs))[0]
-    return missing.unsqueeze(-1) if isinstance(student, Classes) else missing
+    return missing.unsqueeze(-1) if isinstance(student, Classes | Scores) else missing
 
 
 def _numbers(weights: Tensor) -> Numbers:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..core import INVARIANTS, Classes, Context, Labels, Target, Values
+from ..core import INVARIANTS, Classes, Context, Labels, Scores, Target, Values
 from ..ops.mixing import geometric, mixed
 from ..ops.simplex import normalised
 from .answers import one_coverage, refusal
@@ -60,6 +60,8 @@ class GeometricMean:
             scores = torch.zeros_like(logs[0])
             scores[..., coverage] = geometric(logs[..., coverage], weights)
             return Target(Classes.of(scores, "log_probs", valid=valid, coverage=coverage))
+        if isinstance(signals, Scores):
+            return Target(_pooled(signals.log_probs().masked_fill(~signals.common, 0.0), weights, signals))
         if isinstance(signals, Labels):
             return Target(Labels.of(mixed(signals.logits, weights), valid=valid, coverage=signals.coverage.any(0)))
         if signals.scale is None:
@@ -94,7 +96,14 @@ class MeanLogits:
             coverage = one_coverage(signals, self.name)
             scores = mixed(signals.centred(), weights)
             return Target(Classes.of(scores, "logits", valid=valid, coverage=coverage))
+        if isinstance(signals, Scores):
+            return Target(_pooled(signals.centred(), weights, signals))
         return Target(Labels.of(mixed(signals.logits, weights), valid=valid, coverage=signals.coverage.any(0)))
+
+
+def _pooled(logs: Tensor, weights: Tensor, signals: Scores) -> Scores:
+    """The weighted mean of scores [T, B, N] over the candidates that are compared."""
+    return Scores.of(mixed(logs, weights), signals.item[0], listed=signals.common.any(0), valid=signals.valid.any(0))
 
 
 def _normal_pool(signals: Values, weights: Tensor) -> Values:

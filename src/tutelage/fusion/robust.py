@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from ..core import INVARIANTS, Classes, Context, InputError, Labels, Target, Values
+from ..core import INVARIANTS, Classes, Context, InputError, Labels, Scores, Target, Values
 from ..ops.mixing import trimmed
-from .answers import knowing, of_classes, of_labels
+from .answers import knowing, of_classes, of_labels, of_scores
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,11 @@ def _cut(signals: Any, temperature: float, share: float) -> Target:
         mean = trimmed(probs, known, 0.0)
         acted = (mass.sum(-1) > torch.finfo(mass.dtype).tiny) & signals.valid.any(0)
         return Target(of_classes(mass, signals, mean), temperature, acted)
+    if isinstance(signals, Scores):
+        probs, known = signals.probs(temperature), signals.common
+        mass, mean = trimmed(probs, known, share), trimmed(probs, known, 0.0)
+        acted = (mass.sum(-1) > torch.finfo(mass.dtype).tiny) & signals.valid.any(0)
+        return Target(of_scores(mass, signals, mean), temperature, acted)
     if isinstance(signals, Labels):
         logits = signals.logits / temperature
         yes, no = (trimmed(torch.sigmoid(sign * logits), signals.valid, share) for sign in (1, -1))

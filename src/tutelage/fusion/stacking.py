@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..core import Classes, Context, InputError, Labels, Target, Values
+from ..core import Classes, Context, InputError, Labels, Scores, Target, Values
 from ..ops.mixing import among
-from .answers import dtype_of, knowing
+from .answers import dtype_of, knowing, refusal
 from .linear import Linear, logistic, ridge
 
 
@@ -36,7 +36,7 @@ class Stacking:
 
     Raises:
         InputError: a negative penalty; (when fitted) no labelled row with an answer, or a single class; (when
-            called) not fitted, or fitted on other teachers or another kind of answer.
+            called) not fitted, or fitted on other teachers or another kind of answer; rankings.
     """
 
     name = "stacking"
@@ -120,6 +120,10 @@ def _features(signals: Any) -> list[Tensor]:
         first = 1 if signals.scores.shape[-1] == 2 else 0
         filled = _filled(signals.probs(), knowing(signals))[..., first:]
         return [filled.transpose(0, 1).flatten(1)]
+    if isinstance(signals, Scores):
+        raise refusal(
+            "stacking", signals, "no two rows have the same candidates", "Performance, Borda or ReciprocalRank"
+        )
     numbers = signals.probs() if isinstance(signals, Labels) else signals.mean
     return list(_filled(numbers, signals.valid).permute(2, 1, 0))
 

@@ -9,10 +9,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ..core import INVARIANTS, Classes, Context, InputError, Target, Values
+from ..core import INVARIANTS, Classes, Context, InputError, Scores, Target, Values
 from ..core.spaces.classes import cover
 from ..ops.mixing import among
-from .answers import knowing, of_classes, of_labels, refusal
+from .answers import knowing, of_classes, of_labels, of_scores, refusal
 from .trust import Trust, checked, expanded, ordered, taken
 
 NEAR = 1e-6
@@ -65,6 +65,8 @@ class HardVote:
         """One answer about the B rows, at temperature 1."""
         if isinstance(signals, Values):
             raise refusal(self.name, signals, "numbers cannot be counted", "Median")
+        if isinstance(signals, Scores):
+            raise refusal(self.name, signals, "a ranking is more than its first place", "Borda or ReciprocalRank")
         weights = expanded(self.weights, signals, "HardVote")
         if isinstance(signals, Classes):
             best = signals.scores.masked_fill(~cover(signals.coverage), -torch.inf).argmax(-1)
@@ -127,6 +129,8 @@ class SoftVote:
         if isinstance(signals, Classes):
             mass = among(signals.probs(at), knowing(signals), weights.unsqueeze(-1))
             return Target(of_classes(mass, signals), at)
+        if isinstance(signals, Scores):
+            return Target(of_scores(among(signals.probs(at), signals.common, weights.unsqueeze(-1)), signals), at)
         logits = signals.logits / at
         yes, no = (among(torch.sigmoid(sign * logits), signals.valid, weights) for sign in (1, -1))
         return Target(of_labels(yes, no, signals), at)

@@ -1,7 +1,8 @@
-"""Small reference nets: students for tables and images."""
+"""Small reference nets: students for tables, images and rankings."""
 
 from .conv import ConvNet
 from .mlp import MLP
+from .two_towers import TwoTowers
 from .units import InUnits
 
-__all__ = ["MLP", "ConvNet", "InUnits"]
+__all__ = ["MLP", "ConvNet", "InUnits", "TwoTowers"]

@@ -19,6 +19,9 @@ BLOCK = 2**19
 """Numbers handled at a time where there are many classes: one pass over them costs more than the calls do, and they
 stay in the cache of a processor."""
 
+GROUP = 2**22
+"""Numbers handled at a time on any other device, of several teachers: there the calls cost more than the passes."""
+
 _FEW, _SEEN = 512, 1e-20
 """Classes among which one is looked for whose probability is at least so much."""
 
@@ -34,6 +37,8 @@ def softmax_mixture(scores: Sequence[Tensor], weights: Tensor, temperature: floa
     Returns:
         sum_k w_k p_k, float [B, C], and sum_k w_k sum_c p_kc log p_kc, float [B].
     """
+    if not scores[0].is_cpu:
+        return _mixture_in_groups(scores, weights, temperature)
     rows, classes = scores[0].shape
     step = min(rows, max(1, BLOCK // classes))
     mean, order, heard = torch.zeros_like(scores[0]), scores[0].new_zeros(rows), weights.to(scores[0].dtype)
@@ -51,6 +56,22 @@ def softmax_mixture(scores: Sequence[Tensor], weights: Tensor, temperature: floa
                 mean[part].addcmul_(p, weight.unsqueeze(1))
                 total = _log_total(z, p)
                 order[part] += weight * (torch.mul(p, z, out=z).sum(-1) - total)
+    return mean, order
+
+
+@torch.no_grad()
+def _mixture_in_groups(scores: Sequence[Tensor], weights: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """`softmax_mixture` with as few calls as memory allows, and without waiting for any of them."""
+    mean, heard = torch.zeros_like(scores[0]), weights.to(scores[0].dtype)
+    order, size = mean.new_zeros(len(mean)), max(1, GROUP // max(mean.numel(), 1))
+    for at in range(0, len(scores), size):
+        trust = heard[at : at + size]
+        z = torch.stack(list(scores[at : at + size])).div_(temperature)
+        z.masked_fill_((trust <= 0).unsqueeze(-1), 0.0)
+        z = torch.log_softmax(z, -1)
+        p = z.exp()
+        order += (z.mul_(p).sum(-1) * trust).sum(0)
+        mean += p.mul_(trust.unsqueeze(-1)).sum(0)
     return mean, order
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 SMALLEST_TEMPERATURE, LARGEST_TEMPERATURE = 0.01, 100.0
 
 
-def fit_temperature(scores: Tensor, target: Tensor, steps: int = 200) -> float:
+def fit_temperature(scores: Tensor, target: Tensor, steps: int = 200, tolerance: float = 1e-10) -> float:
     """argmin over T of the mean negative log-likelihood of softmax(scores / T); Guo et al. 2017.
 
     The loss is unimodal in log T (it is convex in 1/T), so a golden-section search finds it.
@@ -17,6 +17,7 @@ def fit_temperature(scores: Tensor, target: Tensor, steps: int = 200) -> float:
         scores: float [N, C], minus infinity marks classes that are out of the question.
         target: int64 [N], among the possible classes.
         steps: most narrowing steps.
+        tolerance: of log T.
     """
     wide = scores.double()
 
@@ -30,7 +31,7 @@ def fit_temperature(scores: Tensor, target: Tensor, steps: int = 200) -> float:
     a, b = high - golden * (high - low), low + golden * (high - low)
     loss_a, loss_b = loss(a), loss(b)
     for _ in range(steps):
-        if high - low < 1e-10:
+        if high - low < tolerance:
             break
         if loss_a < loss_b:
             high, b, loss_b = b, a, loss_a

@@ -1,154 +1,172 @@
-"""A shop with many sources: who has looked at an item, will they buy it within two weeks?
+"""A shop with many sources: who will buy, like or redeem, and which ten items come first?
 
-Clicks (JSON lines), searches (JSON lines), orders and prices (SQLite), and two catalogues (XML, JSON) become one table:
-each row is a user, an item that they looked at in the last 14 days, and a Monday. No feature sees that Monday or later;
-the label is what happens from then on.
+| on | sources | question (`buy`) | ranking (`rank`) |
+|---|---|---|---|
+| made-up | clicks, searches (JSON lines), orders, prices (SQLite), catalogues (XML, JSON) | bought in two weeks? | |
+| sessions | behaviour, analytics, context of a web shop's sessions (UCI) | does it end in a purchase? | |
+| films | ratings, tags, films (MovieLens) | four stars or more? | what they like next |
+| groceries | purchases, coupons, campaigns, products, people (Complete Journey) | coupon redeemed? | new categories |
 
-| teacher | kind | learnt from |
-|---|---|---|
-| behaviour | boosted trees | clicks |
-| purchases | logistic regression | orders of the user and of the item |
-| searches | logistic regression | what was searched for, against the item's category |
-| again | Python rule | says yes to what was bought before and looked at again, else abstains |
-
-Teachers learn the first weeks, the student later ones, of which few are labelled; validation and test come after, each
-with a gap as long as the label. The student sees clicks, price and category only: orders and searches reach it through
-its teachers.
+Teachers learn each from one source, from the integrated table, or both; some are rules that abstain. They answer rows
+that they were fitted on out of fold, and no feature sees the time of its row or later. The student sees the labels of
+few of its training rows.
 """
 
 from __future__ import annotations
 
+import os
 import tempfile
-from dataclasses import replace
-from datetime import datetime, timedelta
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
-
-from ..core import Fusion, InputError, Teacher, require
-from ..data import Rows, rows_of
-from ..data.split import time_split
-from ..nets import MLP
+from ..core import Fusion, InputError
+from ..data.audit import Audited
+from ..data.engines import choose_engine
+from ..data.quarantine import Quarantine
 from ..report import Report
-from ..teachers import RuleTeacher
-from ..train import Training, distill, fit_teacher, task_of
+from ..train import Training, distill
 from ..train.contest import Progress
-from ._bazaar import DAYS, START, make_bazaar
-from ._shop_table import INPUTS, LABEL_DAYS, ORDERS, SEARCHES, STUDENT, read_shop, shop_recipe
+from . import _shop_coupons, _shop_made
+from ._shop_case import Case, Who
+from ._shop_coupons import coupons
+from ._shop_made import made_up
+from ._shop_movies import films
+from ._shop_rank import rank_films, rank_groceries
+from ._shop_sessions import sessions
 
-FIRST, POOL = 30, 5
-"""The first spine day, and how many weeks are the teachers'."""
-NAMES = ("no", "yes")
+On = Literal["made-up", "sessions", "films", "groceries"]
+PUBLIC: dict[str, tuple[str, str]] = {
+    "sessions": ("ecommerce-sessions", "online_shoppers_intention.csv of https://archive.ics.uci.edu/dataset/468"),
+    "films": (
+        "recsys-movielens-small",
+        "ratings.csv, tags.csv, movies.csv of https://grouplens.org/datasets/movielens",
+    ),
+    "groceries": (
+        "recsys-completejourney",
+        "transactions.csv, products.csv, ... of https://github.com/bradleyboehmke/completejourney",
+    ),
+}
+"""Folder below TUTELAGE_DATA, and where the public set is."""
+BUY: dict[str, Callable[..., Case]] = {"sessions": sessions, "films": films, "groceries": coupons}
+RANK: dict[str, Callable[..., Case]] = {"films": rank_films, "groceries": rank_groceries}
+LARGE = 20_000
+"""Training rows from which on batches are eight times as large."""
 
 
 def shop(
     *,
+    on: On = "made-up",
+    task: Literal["buy", "rank"] = "buy",
     data: Path | None = None,
-    users: int = 800,
+    teachers: Who = "both",
     labelled: float = 0.1,
+    drawn: int | None = None,
+    users: int = 800,
     seeds: int = 5,
     epochs: int = 30,
+    patience: int | None = 5,
     engine: Literal["auto", "polars", "duckdb"] = "auto",
     fusion: Fusion | None = None,
     run: Path | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Distils teachers of several sources into an MLP of about 2,000 parameters.
+    """Distils teachers of several sources into one small student: an MLP, or two towers for rankings.
 
     Args:
-        data: folder with clicks.jsonl, searches.jsonl, shop.db, catalogue.xml and partner.json; a shop is made up
-            unless given.
+        on: which shop; made-up needs no file.
+        task: whether something is bought, liked or redeemed; or which ten items come first.
+        data: folder with the files of that shop, yours or the public ones; below $TUTELAGE_DATA unless given.
+        teachers: one per source, those of the integrated table, or both.
+        labelled: share of the student's training rows that are labelled; teachers learn from the labels of others, or
+            out of fold.
+        drawn: candidates drawn by popularity for each training row of a ranking, with the loss corrected for it; all
+            items unless given.
         users: of the shop that is made up.
-        labelled: share of the student's training rows that are labelled.
         seeds: number of paired seeds.
-        epochs: passes of each student over its rows.
+        epochs: most passes of each student over its rows.
+        patience: epochs without a better validation loss after which it stops; labels alone would learn few rows by
+            heart. None for all epochs.
         engine: where tables are read and joined.
         fusion: how teachers are combined; chosen on labelled rows unless given.
         run: folder of the run; rejected records are in its `quarantine`.
         progress: told what happens.
+
+    Raises:
+        InputError: the shop has no such task, or its files are not there.
     """
     folder = Path(tempfile.mkdtemp(prefix="tutelage-")) if run is None else run
-    if data is None:
-        data = folder / "shop"
-        make_bazaar(data, users=users)
-    last = START + timedelta(days=DAYS)
-    mondays = [START + timedelta(days=day) for day in range(FIRST, DAYS - LABEL_DAYS + 1, 7)]
-    table, said = read_shop(data, mondays, last, engine, folder / "quarantine")
-    for line in said:
+    case = _case(on, task, data, folder, engine, teachers, labelled, drawn, users)
+    for line in case.rows.record.lines():
         print(line)
-    rows, pool = make_rows(table, mondays, labelled)
+    large = len(case.rows.train) >= LARGE
     return distill(
-        partial(make_student, rows),
-        rows,
-        lambda seed, _: make_teachers(seed, rows, pool),
+        case.student,
+        case.rows,
+        lambda seed, _: case.teachers(seed),
         fusion=fusion,
-        training=Training(epochs=epochs, lr=5e-3),
+        training=Training(epochs=epochs, lr=5e-3, batch_size=512 if large else 64, patience=patience),
         seeds=range(seeds),
         run=run,
-        title="Shop: teachers of several sources, one student that sees clicks",
+        title=case.title,
         progress=progress,
     )
 
 
-def make_student(rows: Rows) -> MLP:
-    """One hidden layer of 32."""
-    return MLP(rows.columns[STUDENT].shape[1], 2, (32,))
+def audit_shop(
+    *,
+    on: Literal["made-up", "groceries"] = "made-up",
+    data: Path | None = None,
+    users: int = 150,
+    engine: Literal["auto", "polars", "duckdb"] = "auto",
+    cuts: int = 2,
+) -> Audited:
+    """What of a shop can be audited: its joins, what the student's recipe learns, and its rows.
 
-
-def make_rows(table: dict[str, np.ndarray], mondays: list[datetime], labelled: float) -> tuple[Rows, np.ndarray]:
-    """The rows of the student, and the row numbers of the teachers' own weeks.
-
-    Raises:
-        InputError: a share of labels is none, or a part of the split has no row.
+    Args:
+        on: which shop.
+        data: folder with its files; one is made up, or that below $TUTELAGE_DATA taken, unless given.
+        users: of the shop that is made up.
+        engine: where tables are read and joined.
+        cuts: of the shop that is made up: Mondays from which on everything is scrambled, clicks, searches, orders and
+            prices, users and items too.
     """
-    if not 0.0 < labelled <= 1.0:
-        raise InputError(f"labelled is a share of rows in (0, 1], got {labelled}")
-    at = table["at"].astype("datetime64[s]")
-    days = np.array(mondays, dtype="datetime64[s]")
-    pool = np.flatnonzero(at < days[POOL])
-    later = np.flatnonzero(at >= days[POOL])
-    gap = np.timedelta64(LABEL_DAYS, "D")
-    parts = time_split(at[later], starts=(days[-3], days[-1]), gap=gap)
-    train, validation, test = (later[part] for part in (parts.train, parts.validation, parts.test))
-    shown = np.zeros(len(at), dtype=bool)
-    shown[np.random.default_rng(0).permutation(train)[: max(2, int(labelled * len(train)))]] = True
-    shown[validation] = True
-    fitted = shop_recipe().fit({name: table[name] for name in INPUTS}, train)
-    rows = rows_of(
-        table | fitted.apply({name: table[name] for name in INPUTS}),
-        np.where(table["bought"], "yes", "no"),
-        inputs=(STUDENT,),
-        names=NAMES,
-        train=train,
-        validation=validation,
-        test=test,
-        labelled=shown,
-        weight=table["confidence"],
-    )
-    return replace(rows, preparation=fitted), pool
+    if on == "made-up":
+        return _shop_made.audited(data, users, engine, cuts)
+    where = _folder(on, data)
+    chosen, _ = choose_engine(engine, files=sorted(where.glob("*.csv*")))
+    return _shop_coupons.audited(where, chosen, Quarantine(Path(tempfile.mkdtemp(prefix="tutelage-"))))
 
 
-def make_teachers(seed: int, rows: Rows, pool: np.ndarray) -> tuple[Teacher, ...]:
-    """Three models fitted on the teachers' weeks, each on its own source, and a rule."""
-    linear = require("sklearn.linear_model", extra="sklearn", why="train the linear teachers")
-    lightgbm = require("lightgbm", extra="gbm", why="train the boosted trees")
-    task, training = task_of(rows), Training(seed=seed)
-    trees = {"n_estimators": 80, "num_leaves": 15, "n_jobs": 1, "verbosity": -1, "deterministic": True}
+def _case(
+    on: On,
+    task: Literal["buy", "rank"],
+    data: Path | None,
+    folder: Path,
+    engine: Literal["auto", "polars", "duckdb"],
+    who: Who,
+    labelled: float,
+    drawn: int | None,
+    users: int,
+) -> Case:
+    makers = BUY if task == "buy" else RANK
+    if on == "made-up" and task == "buy":
+        return made_up(data, folder, engine, who, labelled, users)
+    if on not in makers:
+        raise InputError(f"--on {on} has no --task {task}: it is there for {', '.join(makers)}")
+    where = _folder(on, data)
+    chosen, why = choose_engine(engine, files=sorted(where.glob("*.csv*")))
+    print(why)
+    more = {} if task == "buy" else {"drawn": drawn}
+    return makers[on](where, chosen, Quarantine(folder / "quarantine"), who, labelled, **more)
 
-    def fitted(name: str, make: Any, reads: tuple[str, ...]) -> Teacher:
-        row = np.random.default_rng((seed, 5)).choice(pool, len(pool))
-        return fit_teacher(make, rows, np.unique(row), task, name=name, seed=seed, training=training, reads=reads)
 
-    return (
-        fitted("behaviour", lambda: lightgbm.LGBMClassifier(**trees), (STUDENT,)),
-        fitted("purchases", lambda: linear.LogisticRegression(max_iter=500), ORDERS),
-        fitted("searches", lambda: linear.LogisticRegression(max_iter=500), SEARCHES),
-        RuleTeacher(again, reads=("bought_before", "looked"), classes=NAMES, name="again", seen=np.zeros(0, np.int64)),
-    )
-
-
-def again(row: dict[str, Any]) -> str | None:
-    """What was bought before and looked at twice this week will be bought again."""
-    return "yes" if row["bought_before"] >= 1 and row["looked"] >= 2 else None
+def _folder(on: str, data: Path | None) -> Path:
+    """The folder with the files."""
+    name, public = PUBLIC[on]
+    if data is None and os.environ.get("TUTELAGE_DATA"):
+        data = Path(os.environ["TUTELAGE_DATA"]) / name
+    if data is None or not data.is_dir():
+        there = "no --data was given" if data is None else f"{data} is no folder"
+        raise InputError(f"the files of --on {on} are not there ({there}): give --data a folder with {public}")
+    return data

@@ -11,6 +11,7 @@ _TASKS = {
     "classification": "assigns each row to one class",
     "multilabel": "assigns any number of labels to each row",
     "regression": "predicts a number for each row",
+    "ranking": "puts the candidates of each row in order",
 }
 
 
@@ -51,6 +52,11 @@ def _data(report: Report) -> str:
         return "The sizes of the splits were not recorded."
     lines = ["| split | rows |", "|:--|--:|"]
     lines += [f"| {markdown_text(name)} | {rows:,} |" for name, rows in report.splits.items()]
+    if report.data.sources:
+        lines += ["", "| source | read | kept | in quarantine | late |", "|:--|--:|--:|--:|--:|"]
+    for one in report.data.sources:
+        numbers = (one.read, one.kept, one.rejected, one.late)
+        lines.append(f"| {markdown_text(one.name)} | {' | '.join(f'{number:,}' for number in numbers)} |")
     return "\n".join(lines)
 
 
@@ -58,14 +64,15 @@ def _teachers(report: Report) -> str:
     if not report.teachers:
         return "None: the student learned from labels alone."
     lines = [
-        "| teacher | kind | classes | abstained | saw these rows? | calibration |",
-        "|:--|:--|:--|--:|:--|:--|",
+        "| teacher | kind | source | classes | abstained | saw these rows? | calibration |",
+        "|:--|:--|:--|:--|--:|:--|:--|",
     ]
     for teacher in report.teachers:
         coverage = f"{len(teacher.coverage)} of them" if teacher.coverage else "all"
         cells = (
             teacher.name,
             teacher.kind,
+            teacher.source or "any",
             coverage,
             percent(teacher.abstained),
             teacher.seen,
@@ -85,6 +92,9 @@ def _limits(report: Report) -> str:
     if report.drift is not None:
         drifted = [column.column for column in report.drift.columns if column.flagged]
         limits += [f"Columns that drifted: {', '.join(drifted)}."] if drifted else []
+    for found in report.data.drift:
+        far = [shift.column for shift in found.columns if shift.large]
+        limits += [f"From {found.first} to {found.second} these columns drifted: {', '.join(far)}."] if far else []
     return "\n".join(f"- {markdown_text(item)}" for item in (*limits, *report.notes))
 
 

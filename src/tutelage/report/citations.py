@@ -42,9 +42,13 @@ _CVPR = "Proceedings of the IEEE/CVF Conference on Computer Vision and Pattern R
 _ICASSP = "IEEE International Conference on Acoustics, Speech and Signal Processing (ICASSP)"
 _ICML = "Proceedings of the {}th International Conference on Machine Learning (ICML)"
 _NEURIPS = "Advances in Neural Information Processing Systems"
+_SIGIR = "Proceedings of the International ACM SIGIR Conference on Research and Development in Information Retrieval"
 
 # fmt: off
 CATALOGUE: dict[str, Paper] = {
+    "aslam2001": Paper(
+        "Aslam, Javed A. and Montague, Mark", "Models for Metasearch", 2001, _SIGIR, pages="276--284",
+    ),
     "ba2014": Paper(
         "Ba, Jimmy and Caruana, Rich", "Do Deep Nets Really Need to be Deep?", 2014, _NEURIPS, volume="27",
         arxiv="1312.6184",
@@ -61,6 +65,15 @@ CATALOGUE: dict[str, Paper] = {
     "brier1950": Paper(
         "Brier, Glenn W.", "Verification of Forecasts Expressed in Terms of Probability", 1950,
         "Monthly Weather Review", kind="article", volume="78", number="1", pages="1--3",
+    ),
+    "cao2007": Paper(
+        "Cao, Zhe and Qin, Tao and Liu, Tie-Yan and Tsai, Ming-Feng and Li, Hang",
+        "Learning to Rank: From Pairwise Approach to Listwise Approach", 2007, _ICML.format(24), pages="129--136",
+    ),
+    "cormack2009": Paper(
+        "Cormack, Gordon V. and Clarke, Charles L. A. and Buettcher, Stefan",
+        "Reciprocal Rank Fusion Outperforms Condorcet and Individual Rank Learning Methods", 2009, _SIGIR,
+        pages="758--759",
     ),
     "dawid1979": Paper(
         "Dawid, A. P. and Skene, A. M.",
@@ -105,6 +118,11 @@ CATALOGUE: dict[str, Paper] = {
     "huber1964": Paper(
         "Huber, Peter J.", "Robust Estimation of a Location Parameter", 1964,
         "The Annals of Mathematical Statistics", kind="article", volume="35", number="1", pages="73--101",
+    ),
+    "kang2023": Paper(
+        "Kang, SeongKu and Kweon, Wonbin and Lee, Dongha and Lian, Jianxun and Xie, Xing and Yu, Hwanjo",
+        "Distillation from Heterogeneous Models for Top-K Recommendation", 2023,
+        "Proceedings of the ACM Web Conference (WWW)", pages="801--811", arxiv="2303.01130",
     ),
     "kim2021": Paper(
         "Kim, Taehyeon and Oh, Jaehoon and Kim, Nak Yil and Cho, Sangwook and Yun, Se-Young",

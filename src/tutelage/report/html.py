@@ -13,6 +13,7 @@ from tutelage.report.compare import Comparison, comparison_columns
 from tutelage.report.leaderboard import leaderboard
 from tutelage.report.markup import bare_table, columns_table, definitions, document, scrolling, section, text
 from tutelage.report.report import Report
+from tutelage.report.section_data import origins
 from tutelage.report.stylesheet import STYLE
 from tutelage.report.table import columns_of, footnotes
 
@@ -31,6 +32,7 @@ def page(report: Report) -> str:
     parts = (
         sections.leaders(report),
         sections.costs(report),
+        origins(report),
         sections.teacher_cards(report),
         sections.curves(report),
         sections.weights(report),

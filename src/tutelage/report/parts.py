@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Role = Literal["baseline", "teacher", "ensemble", "student", "stage"]
-TaskName = Literal["classification", "multilabel", "regression"]
+TaskName = Literal["classification", "multilabel", "regression", "ranking"]
 IntervalKind = Literal["t over seeds", "bootstrap over rows"]
 
 
@@ -56,6 +56,12 @@ class TeacherCard:
         seen: "unseen", "unknown" or "flagged: <why>": did it see the rows it answers?
         calibration: in words, such as "temperature 1.8 on 400 held-out rows".
         reads: the raw columns it needs.
+        source: what it is bound to; empty when it is asked about every row.
+        asked: rows that it was asked about, training and validation.
+        quality: the headline metric on the labelled test rows that it answered.
+        judged: how many these are.
+        weight: mean share of the student's target that came from it.
+        hidden: columns it reads that the student does not see.
     """
 
     name: str
@@ -66,6 +72,12 @@ class TeacherCard:
     seen: str = "unknown"
     calibration: str = ""
     reads: tuple[str, ...] = ()
+    source: str = ""
+    asked: int = 0
+    quality: float | None = None
+    judged: int = 0
+    weight: float | None = None
+    hidden: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

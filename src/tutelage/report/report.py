@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tutelage.core.errors import InputError
+from tutelage.data.record import DataRecord
 from tutelage.report.codec import decode, encode
 from tutelage.report.parts import (
     Agreement,
@@ -50,7 +51,7 @@ class Report:
 
     Args:
         title: name of the run.
-        task: "classification", "multilabel" or "regression".
+        task: "classification", "multilabel", "regression" or "ranking".
         created: UTC time in ISO form.
         command: what to type to repeat the run.
         version: versions of tutelage and what it stood on.
@@ -70,6 +71,8 @@ class Report:
         bootstrap_difference: the same for the paired difference to the reference.
         notes: remarks for the reader, one sentence each.
         sources: citation keys of `tutelage.report.citations`.
+        data: what was counted between the sources and the rows.
+        inputs: raw columns that the student sees.
 
     Raises:
         InputError: when the parts contradict each other.
@@ -106,6 +109,8 @@ class Report:
     notes: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     drift: Drift | None = None
+    data: DataRecord = field(default_factory=DataRecord)
+    inputs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check(self)

@@ -32,6 +32,7 @@ from tutelage.report.numbers import (
 )
 from tutelage.report.parts import Contender, TeacherCard
 from tutelage.report.report import Report
+from tutelage.report.section_teachers import listed, taught
 from tutelage.report.table import cost_text_columns, difference_column, footnotes, metric_column
 
 _MAX_CARDS = 12
@@ -111,7 +112,7 @@ def teacher_cards(report: Report) -> str:
     else:
         header = ("teacher", "kind", "abstained", "saw the rows?", "classes", "calibration")
         body = scrolling(simple_table(header, map(_line, report.teachers), left=6))
-    return section("teachers", "Who taught what", lead, body)
+    return section("teachers", "Who taught what", lead, body, taught(report))
 
 
 def curves(report: Report) -> str:
@@ -238,11 +239,12 @@ def _card(teacher: TeacherCard) -> str:
     flagged = teacher.seen.startswith("flagged")
     seen = f'<span class="flag">{text(teacher.seen)}</span>' if flagged else text(teacher.seen)
     pairs = [
-        ("classes", text(_listed(teacher.coverage, 10)) or "all"),
+        ("classes", text(listed(teacher.coverage, 10)) or "all"),
         ("abstained", percent(teacher.abstained) if teacher.abstained else "never"),
         ("saw the rows", seen),
         ("calibration", text(teacher.calibration)),
-        ("reads", text(_listed(teacher.reads, 8))),
+        ("source", text(teacher.source)),
+        ("reads", text(listed(teacher.reads, 8))),
         ("fingerprint", f"<code>{text(teacher.fingerprint[:16])}</code>" if teacher.fingerprint else ""),
     ]
     kind = f'<span class="sub">{text(teacher.kind)}</span>'
@@ -254,18 +256,13 @@ def _line(teacher: TeacherCard) -> tuple[str, ...]:
     return teacher.name, teacher.kind, percent(teacher.abstained), teacher.seen, classes, teacher.calibration
 
 
-def _listed(names: Sequence[str], most: int) -> str:
-    shown = ", ".join(shorten(name, 40) for name in names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
-
-
 def _answers(answers: Mapping[str, str]) -> str:
     groups: dict[str, list[str]] = {}
     for name, answer in answers.items():
         groups.setdefault(answer, []).append(name)
     ranked = sorted(groups.items(), key=lambda group: -len(group[1]))
     items = (
-        f'<li><strong>{text(shorten(answer, 80))}</strong> <span class="meta">{text(_listed(names, 6))}</span></li>'
+        f'<li><strong>{text(shorten(answer, 80))}</strong> <span class="meta">{text(listed(names, 6))}</span></li>'
         for answer, names in ranked
     )
     return f'<ul class="answers">{"".join(items)}</ul>'

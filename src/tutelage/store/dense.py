@@ -137,7 +137,8 @@ def _check_range(stored: np.ndarray, given: Tensor, answer: Answer, name: str) -
     """Raises InputError when a number that counts does not fit into float16."""
     if not given.is_floating_point():
         return
-    lost = (~np.isfinite(stored) | ((name == "scale") & (stored == 0))) & answer.valid.cpu().numpy()
+    valid = answer.valid.reshape(*answer.valid.shape, *[1] * (given.dim() - answer.valid.dim()))
+    lost = (~np.isfinite(stored) | ((name == "scale") & (stored == 0))) & valid.cpu().numpy()
     if lost.any():
         worst = float(given[torch.from_numpy(lost)].flatten()[0])
         raise InputError(f"{name} {worst:.3g} does not fit into float16: use the codec fp32 or bf16")

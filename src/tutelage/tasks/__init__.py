@@ -10,15 +10,17 @@ import numpy as np
 from ..core import Space, Task
 from .classification import Classification
 from .multilabel import MultiLabel
+from .ranking import Ranking
 from .regression import Regression
 
-TASKS: dict[str, Any] = {"classes": Classification, "labels": MultiLabel, "values": Regression}
+TASKS: dict[str, Any] = {"classes": Classification, "labels": MultiLabel, "values": Regression, "scores": Ranking}
 """The task for each kind of answer."""
 
 __all__ = [
     "TASKS",
     "Classification",
     "MultiLabel",
+    "Ranking",
     "Regression",
     "task_for",
     "task_from_json",

@@ -1,6 +1,8 @@
 """Whoever can answer about a row. A new kind is one file here and one line below."""
 
 from .align import aligned
+from .binding import Binding
+from .bound import bound
 from .estimator import EstimatorTeacher
 from .exported import ExportedTeacher
 from .keep import load_saved, save_teacher
@@ -8,21 +10,26 @@ from .load import load_teacher
 from .module import ModuleTeacher
 from .onnx import OnnxTeacher
 from .optimise import Optimised, optimised
+from .ranker import Ranker, RankingTeacher
 from .rule import RuleTeacher
 from .saved import load_estimator
 from .stored import StoredRowsTeacher, StoredTeacher, stored
 from .threads import thread_budget
 
 __all__ = [
+    "Binding",
     "EstimatorTeacher",
     "ExportedTeacher",
     "ModuleTeacher",
     "OnnxTeacher",
     "Optimised",
+    "Ranker",
+    "RankingTeacher",
     "RuleTeacher",
     "StoredRowsTeacher",
     "StoredTeacher",
     "aligned",
+    "bound",
     "load_estimator",
     "load_saved",
     "load_teacher",

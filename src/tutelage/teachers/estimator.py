@@ -93,7 +93,7 @@ class EstimatorTeacher:
         """
         count = rows_in(columns, self.reads, self._reading.who)
         if count == 0:
-            return self._reading.empty()
+            return self._reading.empty(scaled=self.with_std)
         given = table(columns, self.reads, self.estimator, self._reading.who)
         options = {"return_std": True} if self.with_std else {}
         with torch.inference_mode(False), budgeted(self.estimator), _no_name_warning():

@@ -7,6 +7,7 @@ comes back as an `ExportedTeacher`, whose fingerprint is the file's.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,10 @@ import torch
 from ..core import Columns, KnowsRows, Teacher
 from ..core.spaces import KINDS
 from .align import Aligned, AlignedByRow
+from .binding import Binding
+from .bound import Bound, BoundByRow, bound, example_rows
 from .keep_models import MODELS
+from .keep_rankers import RANKERS
 from .keeping import Keeping, Opening, Way, common, seen_in, space_from_json, space_to_json
 from .kept_code import keep_code, open_code
 from .predictions import Predictions
@@ -34,7 +38,7 @@ def save_teacher(
 
     Modules become torch.export programs for any number of rows, estimators skops files; files are copied,
     stored predictions written as they were understood; rules from files are copied with their file, rules
-    from importable modules referenced.
+    from importable modules referenced; recommenders are their code and the arrays that they hold.
 
     Args:
         teacher: of a kind in `WAYS` or `extra`.
@@ -50,7 +54,9 @@ def save_teacher(
         InputError: it cannot be saved, or does not answer the same afterwards; says why and what to do.
         MissingExtraError: the library that writes it is not installed.
     """
-    given = {name: np.asarray(column)[:EXAMPLES] for name, column in columns.items()}
+    count = min((len(column) for column in columns.values()), default=0)
+    shown = example_rows(teacher, columns, np.arange(count), EXAMPLES)
+    given = {name: np.asarray(column)[shown] for name, column in columns.items()}
     return Keeping(given, WAYS | dict(extra or {})).save(teacher, Path(folder))
 
 
@@ -137,10 +143,26 @@ def _load_aligned(description: Mapping[str, Any], folder: Path, opening: Opening
     return (AlignedByRow if by_row else Aligned)(inner, space_from_json(description["space"]), description["groups"])
 
 
+def _save_bound(teacher: Bound | BoundByRow, folder: Path, keeping: Keeping) -> dict[str, Any]:
+    binding = teacher.binding
+    there = binding.rows(keeping.columns)
+    own = replace(keeping, columns={name: column[there] for name, column in keeping.columns.items()})
+    told = {"source": binding.source, "present": list(binding.present), "filled": list(binding.filled)}
+    return {"teacher": own.member(teacher.teacher, folder, 0), **told}
+
+
+def _load_bound(description: Mapping[str, Any], folder: Path, opening: Opening) -> Teacher:
+    present, filled = tuple(description["present"]), tuple(description["filled"])
+    return bound(opening.member(description["teacher"], folder, 0), Binding(description["source"], present, filled))
+
+
 WAYS: dict[type, Way] = {
     **MODELS,
+    **RANKERS,
     Aligned: Way(_save_aligned, _load_aligned),
     AlignedByRow: Way(_save_aligned, _load_aligned),
+    Bound: Way(_save_bound, _load_bound),
+    BoundByRow: Way(_save_bound, _load_bound),
     RuleTeacher: Way(_save_rule, _load_rule),
     StoredRowsTeacher: Way(_save_stored, _load_stored),
     StoredTeacher: Way(_save_stored, _load_stored),

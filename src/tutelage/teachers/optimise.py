@@ -19,6 +19,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 
 from ..core import FLOOR, Classes, Columns, InputError, Labels, Teacher, Values
+from .bound import bindings_in
 from .folding import STEPS, Step
 from .module import ModuleTeacher
 
@@ -119,7 +120,7 @@ def optimised(
 
     Args:
         teacher: of any kind; modules are also found inside aligned teachers, folds and ensembles.
-        columns: raw columns of some real rows, of which the first `SAMPLE` are looked at.
+        columns: raw columns of some real rows; the first `SAMPLE` that have the sources it is bound to are looked at.
         bound: what a step may change.
         stored: fingerprint under which a store knows the teacher. It is then run as it was when it was stored, on
             any machine (bf16 without units for it is slow, and the same within rounding).
@@ -133,7 +134,14 @@ def optimised(
     steps = () if stored is None else _as_stored(teacher, stored)
     if stored is not None and not steps:
         return teacher, Optimised(teacher.name, why="so it was when it was stored")
-    given = {name: columns[name][:SAMPLE] for name in teacher.reads if name in columns}
+    given = {name: columns[name] for name in teacher.reads if name in columns}
+    for binding in bindings_in(teacher):
+        there = binding.rows(given)
+        given = {name: column[there] for name, column in given.items()}
+    given = {name: column[:SAMPLE] for name, column in given.items()}
+    if not all(map(len, given.values())):
+        made = rerun(teacher, steps)
+        return made, Optimised(teacher.name, steps, why="" if steps else "no row has its sources")
     try:
         plain = [module.answer(given) for module in modules]
     except Exception as error:  # whoever teaches it says what is wrong with it, and about which rows

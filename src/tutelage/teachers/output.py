@@ -83,9 +83,15 @@ class Reading:
             return Classes.from_probs(scores, valid=valid)
         return Classes.of(scores.clamp_min(math.log(FLOOR)) if kind == "log_probs" else scores, kind, valid=valid)
 
-    def empty(self) -> Answer:
-        """The answer about no rows; without names its width is 0 before the first answer."""
+    def empty(self, *, scaled: bool = False) -> Answer:
+        """The answer about no rows; without names its width is 0 before the first answer.
+
+        Args:
+            scaled: whether its values come with a scale.
+        """
         width = self.width
+        if scaled and self.space.answer is Values:
+            return Values.of(torch.zeros(0, width), torch.ones(0, width))
         if self.space.answer is not Classes:
             return self.space.answer.of(torch.zeros(0, width))
         kind = self.declared or self.found or "logits"

@@ -1,6 +1,6 @@
 """From signals to a loss: objective, planner, calibration, and `Distillation` that joins them."""
 
-from .calibration import AsIs, Calibration, Confusion, Residual, Temperature, calibrate
+from .calibration import AsIs, Calibration, Confusion, Residual, Standardised, Temperature, calibrate
 from .distillation import Distillation
 from .ensemble import Ensemble
 from .objective import Loss, Objective, Part, add_counts
@@ -21,6 +21,7 @@ __all__ = [
     "Part",
     "Plan",
     "Residual",
+    "Standardised",
     "Temperature",
     "add_counts",
     "calibrate",

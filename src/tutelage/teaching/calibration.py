@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from ..core import Answer, Classes, InputError, Labels, Signals, Values
+from ..core import Answer, Batch, Classes, InputError, Labels, Scores, Signals, Values
+from ..ops.losses import standardised
 from ..ops.reliability import confusion_posterior, fit_temperature, residual_scale
 
 MIN_ROWS = 10
 """Fewer held-out labelled rows than this do not move a calibration."""
+MOST_CHOICES = 400
+"""Relevant candidates that the temperature of a recommender is fitted on."""
 
 
 @runtime_checkable
@@ -68,6 +71,8 @@ class Temperature:
         """The answer with softened or sharpened scores."""
         if isinstance(answer, Classes):
             return Classes(answer.scores / self.value, "logits", answer.coverage, answer.valid)
+        if isinstance(answer, Scores):
+            return replace(answer, score=answer.score / self.value)
         return Labels(answer.logits / self.value, answer.coverage, answer.valid)
 
     def __str__(self) -> str:
@@ -126,6 +131,28 @@ class Residual:
         return {"kind": self.kind, "scale": list(self.scale)}
 
 
+@dataclass(frozen=True)
+class Standardised:
+    """Scores of candidates brought to mean 0 and spread 1 within their row, then divided by one number per teacher.
+
+    For recommenders whose scores grow with what is known about a user, so that no single temperature fits all rows.
+    """
+
+    kind: ClassVar[str] = "standardised"
+    value: float
+
+    def apply(self, answer: Any) -> Any:
+        """The answer with the spread of every row the same; a row of equal scores becomes 0."""
+        return replace(answer, score=standardised(answer.score, answer.common) / self.value)
+
+    def __str__(self) -> str:
+        return f"standardised per row, temperature {self.value:.2f}"
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON form."""
+        return {"kind": self.kind, "value": self.value}
+
+
 def calibrate(answer: Answer, target: Tensor, labelled: Tensor) -> Calibration:
     """The calibration of one teacher, fitted on held-out rows that it has not seen.
 
@@ -155,7 +182,39 @@ def calibrate(answer: Answer, target: Tensor, labelled: Tensor) -> Calibration:
         if int(known.any(-1).sum()) < MIN_ROWS or answer.scale is not None:
             return AsIs()
         return Residual(tuple(residual_scale(answer.mean, target, known).tolist()))
+    if isinstance(answer, Scores):
+        return _calibrate_ranking(answer, target, labelled)
     raise InputError(f"answers of type {type(answer).__name__} have no calibration yet")
+
+
+def calibrated_on(answers: Sequence[Any], batch: Batch) -> tuple[Calibration, ...]:
+    """The calibrations of teachers, from their answers about held-out rows."""
+    return tuple(calibrate(answer, batch.target, batch.labelled) for answer in answers)
+
+
+def _calibrate_ranking(answer: Scores, target: Tensor, labelled: Tensor) -> Calibration:
+    """The temperature at which relevant candidates are most likely to be chosen first; each counts alike.
+
+    Scores come in any unit (counts, cosines), so that the search begins at a spread of 1: of all rows together or of
+    each row, whichever explains the held-out choices better. A few hundred choices settle one number.
+    """
+    known = answer.listed & (answer.valid & labelled).unsqueeze(-1)
+    row, place = ((target > 0) & known).nonzero(as_tuple=True)
+    if len(row.unique()) < MIN_ROWS:
+        return AsIs()
+    away = answer.centred()[known]
+    spread = float(away.double().square().mean().sqrt())
+    if not spread > 0:
+        return AsIs()
+    some = torch.linspace(0, len(row) - 1, min(len(row), MOST_CHOICES), dtype=torch.float64).round().long()
+    place, chosen = place[some], answer.take(row[some])
+    whole = (chosen.score / spread).masked_fill(~chosen.listed, -torch.inf)
+    each = standardised(chosen.score, chosen.common).masked_fill(~chosen.listed, -torch.inf)
+    one, other = fit_temperature(whole, place, tolerance=1e-4), fit_temperature(each, place, tolerance=1e-4)
+    losses = [
+        torch.nn.functional.cross_entropy(scores.double() / at, place) for scores, at in ((whole, one), (each, other))
+    ]
+    return Temperature(spread * one) if losses[0] <= losses[1] else Standardised(other)
 
 
 def from_json(value: Mapping[str, Any]) -> Calibration:
@@ -167,13 +226,15 @@ def from_json(value: Mapping[str, Any]) -> Calibration:
     kind = value["kind"]
     if kind == Temperature.kind:
         return Temperature(float(value["value"]))
+    if kind == Standardised.kind:
+        return Standardised(float(value["value"]))
     if kind == Confusion.kind:
         return Confusion(tuple(tuple(row) for row in value["posterior"]))
     if kind == Residual.kind:
         return Residual(tuple(value["scale"]))
     if kind == AsIs.kind:
         return AsIs(float(value["assumed"]))
-    raise InputError(f"calibration {kind!r} is not known: as_is, temperature, confusion, residual")
+    raise InputError(f"calibration {kind!r} is not known: as_is, temperature, standardised, confusion, residual")
 
 
 def apply(calibrations: Sequence[Calibration], signals: Signals) -> Signals:

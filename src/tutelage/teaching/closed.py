@@ -22,7 +22,7 @@ from .statistics import Mixture, TermPart
 
 
 def is_closed(objective: Objective, task: Task, answer: Any, mixture: Mixture | None) -> bool:
-    """Whether task, terms and answer allow it, and somebody wants a gradient."""
+    """Whether task, terms and answer allow it, and the student alone wants a gradient."""
     if not (isinstance(answer, Classes) and answer.scores.requires_grad and torch.is_grad_enabled()):
         return False
     if answer.scores.dim() != 2 or not is_everything(answer.coverage) or not _plays(type(task), HardGraded):
@@ -30,7 +30,15 @@ def is_closed(objective: Objective, task: Task, answer: Any, mixture: Mixture | 
     if mixture is None:
         return True
     whole = all(len(part.groups) == 1 and is_everything(part.groups[0].coverage) for part in mixture.parts)
-    return whole and all(_plays(type(term), Graded) for term in objective.terms)
+    if not whole or any(_learns(part) for part in mixture.parts):
+        return False
+    return all(_plays(type(term), Graded) for term in objective.terms)
+
+
+def _learns(part: TermPart) -> bool:
+    """Whether a fusion that learns wants a gradient too."""
+    (group,) = part.groups
+    return part.gap.requires_grad or group.phi.requires_grad or group.mass.requires_grad
 
 
 @cache

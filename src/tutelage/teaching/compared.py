@@ -19,7 +19,7 @@ class Differences:
         squared: squared Euclidean distance, float [T, T, B]; of probabilities, or of values.
         kl: KL(row teacher || column teacher) in nats, or None for values.
         js: Jensen-Shannon divergence in nats, or None for values.
-        per_entry: mean squared difference per class, label or column, float [T, T, C].
+        per_entry: mean squared difference per class, label, column or place among the candidates, float [T, T, C].
         both: where both teachers of a pair answer, bool [T, T, B].
     """
 
@@ -42,12 +42,14 @@ def differences(stacked: Any) -> Differences:
     if kind == "classes":
         probs, known = stacked.probs(), stacked.coverage.unsqueeze(1).expand(-1, valid.shape[1], -1)
         answers = valid
+    elif kind == "scores":
+        probs, known, answers = stacked.probs(), stacked.common, valid
     elif kind == "labels":
         probs, known, answers = stacked.probs(), valid, valid.any(-1)
     else:
         probs, known, answers = stacked.mean, valid, valid.any(-1)
     both = answers.unsqueeze(0) & answers.unsqueeze(1)
-    if kind == "classes":
+    if kind in ("classes", "scores"):
         entries = pairwise(probs, "squared", known)
         kl, js = (pairwise(probs, measure, known).sum(-1) * both for measure in ("kl", "js"))
     elif kind == "labels":

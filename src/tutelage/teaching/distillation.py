@@ -34,7 +34,7 @@ from ..fusion import PerTeacher
 from . import calibration as calibrating
 from . import closed
 from .calibration import AsIs, Calibration
-from .fusing import fuse
+from .fusing import beside, fuse, seen
 from .means import Means, key_of
 from .mixtures import Mixer
 from .objective import Loss, Objective, Part, assemble, reduce, squares
@@ -248,26 +248,26 @@ class Distillation:
     def _taught(self, batch: Batch, at: Step) -> Tensor:
         if self.means is not None:
             return self.means.gather(batch.row, batch.view).taught().to(batch.row.device)
-        signals = self.signals(batch.row, batch.view).stacked()
+        found, _, context = self._heard(batch, at, None)
+        signals = calibrating.apply(self.calibrations, found).stacked()
         if self.fusion.gives == "weights":
             return signals.valid.any(0).to(batch.row.device)
-        context = Context(at, 1.0, batch.row.cpu(), batch.target.cpu(), batch.labelled.cpu())
         fused = self.fuse(signals, context)
         assert isinstance(fused, Target)
         return fused.answer.valid.to(batch.row.device)
 
     def _mixture(self, batch: Batch, at: Step, student: Any) -> Mixture:
-        row, view = batch.row.cpu(), batch.view.cpu()
-        context = Context(at, 1.0, row, batch.target.cpu(), batch.labelled.cpu(), self._seen(student))
         mixer = Mixer(self.calibrations, self.fusion, self.objective, self.generator)
-        return mixer.mixture(self.source.gather(row, view), view, context)
+        return mixer.mixture(*self._heard(batch, at, student))
 
-    def _seen(self, student: Any) -> Any:
-        """The student's answer for a fusion that looks at it: on the CPU, without gradient."""
-        if student is None or "student" not in self.fusion.needs:
-            return None
-        arrays = {name: value.detach().cpu() for name, value in student.to_arrays().items()}
-        return type(student).from_arrays(arrays, student.meta())
+    def _heard(self, batch: Batch, at: Step, student: Any) -> tuple[Signals, Tensor, Context]:
+        """Uncalibrated signals, views and context of a batch, all where they are mixed; see `beside`."""
+        row, view = batch.row.cpu(), batch.view.cpu()
+        signals = beside(self.fusion, self.source.gather(row, view))
+        there = signals.device
+        known = seen(self.fusion, student, there)
+        context = Context(at, 1.0, row.to(there), batch.target.to(there), batch.labelled.to(there), known)
+        return signals, view.to(there), context
 
     def mixture(self, batch: Batch, at: Step, answer: Any) -> Mixture:
         """What the terms need to know of the teachers, prepared or computed now, on the device of the batch.

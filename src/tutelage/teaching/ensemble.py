@@ -18,6 +18,7 @@ from ..core import (
     Fusion,
     KnowsRows,
     Labels,
+    Scores,
     Signals,
     Space,
     Target,
@@ -27,6 +28,7 @@ from ..core import (
 )
 from ..fusion import PerTeacher
 from ..ops.mixing import mixed, moments
+from ..ops.simplex import positive
 from ..store.fingerprint import digest
 from . import calibration as calibrating
 from .calibration import AsIs, Calibration
@@ -36,8 +38,8 @@ from .calibration import AsIs, Calibration
 class Ensemble:
     """Several teachers and a fusion, as one teacher: saved, asked, used inside another fusion.
 
-    Weights mix probabilities (values: means and variances); labels are not looked at, so rules that need
-    them fall back to what they do on unlabelled rows.
+    Weights mix probabilities (of rankings: of the common candidates; values: means and variances); labels are not
+    looked at, so rules that need them fall back to what they do on unlabelled rows.
 
     Attributes:
         teachers: aligned to `space`.
@@ -117,6 +119,8 @@ class Ensemble:
         stacked = calibrating.apply(self.calibrations, signals).stacked()
         nothing = torch.zeros(stacked.valid.shape[1:], dtype=torch.bool)
         blank = torch.zeros(len(stacked), dtype=torch.int64) if nothing.dim() == 1 else nothing.float()
+        if isinstance(stacked, Scores):
+            blank = torch.zeros_like(stacked.score[0])
         result = self.fusion(stacked, Context(target=blank, labelled=nothing))
         return answer_of(result, stacked)
 
@@ -131,6 +135,10 @@ def answer_of(result: Weights | Target, stacked: Any) -> Any:
         return Classes.from_probs(_renormalised(mixed(stacked.probs(), weights), valid), valid=valid, coverage=known)
     if isinstance(stacked, Labels):
         return Labels.from_probs(mixed(stacked.probs(), weights), valid=valid, coverage=known)
+    if isinstance(stacked, Scores):
+        known = stacked.common.any(0)
+        logs = positive(mixed(stacked.probs(), weights)).log()
+        return Scores.of(logs, stacked.item[0], listed=known, valid=valid)
     if stacked.scale is None:
         return Values.of(mixed(stacked.mean, weights), valid=valid, coverage=known)
     mean, variance = moments(stacked.mean, stacked.scale.square(), weights)

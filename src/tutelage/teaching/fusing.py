@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..core import Context, Fusion, Signals, Target, Values, Weights
 from ..fusion import PerTeacher
@@ -25,6 +25,20 @@ def fuse(fusion: Fusion, signals: Any, context: Context, generator: torch.Genera
     )
     result = fusion(signals, shown)
     return replace(result, values=result.values.detach()) if isinstance(result, Weights) else result
+
+
+def beside(fusion: Fusion, signals: Signals) -> Signals:
+    """The signals where they are mixed: beside the parameters of a fusion that learns, else where they came from."""
+    own = next(fusion.parameters(), None) if isinstance(fusion, nn.Module) else None
+    return signals if own is None or own.device == signals.device else signals.to(own.device)
+
+
+def seen(fusion: Fusion, student: Any, device: torch.device) -> Any:
+    """The student's answer for a fusion that looks at it: on this device, without gradient."""
+    if student is None or "student" not in fusion.needs:
+        return None
+    arrays = {name: value.detach().to(device) for name, value in student.to_arrays().items()}
+    return type(student).from_arrays(arrays, student.meta())
 
 
 def leave_one_out(signals: Signals, fusion: Fusion, context: Context) -> list[Weights | Target]:

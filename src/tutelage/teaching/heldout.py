@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..core import Batch, Fittable, Fusion, LeakageError, Signals, SignalSource, Teacher
+from ..core import Batch, Fittable, Fusion, LeakageError, Scores, Signals, SignalSource, Teacher
+from ..core.spaces.scores import log_softmax_over
 from ..fusion.trust import PerTeacher
 from . import calibration as calibrating
-from .calibration import AsIs, Calibration, calibrate
+from .calibration import AsIs, Calibration, calibrated_on
 
 
 def unseen(teachers: Sequence[Teacher], row: np.ndarray, *, seen_ok: bool = False) -> np.ndarray:
@@ -32,7 +33,12 @@ def unseen(teachers: Sequence[Teacher], row: np.ndarray, *, seen_ok: bool = Fals
 
 
 def learn(
-    source: SignalSource, fusion: Fusion, batch: Batch, *, calibrated: bool = True
+    source: SignalSource,
+    fusion: Fusion,
+    batch: Batch,
+    *,
+    calibrated: bool = True,
+    calibrations: Sequence[Calibration] = (),
 ) -> tuple[tuple[Calibration, ...], Fusion]:
     """Calibrations per teacher and the fitted fusion, from held-out labelled rows.
 
@@ -41,6 +47,7 @@ def learn(
         fusion: fitted or not; one that needs no fitting comes back as it is.
         batch: held-out rows with labels; inputs may be empty.
         calibrated: whether teachers' scores are calibrated; votes always become probabilities.
+        calibrations: fitted on these rows before; fitted here unless given.
 
     Raises:
         LeakageError: the fusion has to be fitted and there is no labelled row.
@@ -48,26 +55,25 @@ def learn(
     if isinstance(fusion, PerTeacher):
         fusion = fusion.bound(source.names)
     signals = source.gather(batch.row, batch.view)
-    calibrations: tuple[Calibration, ...] = tuple(AsIs() for _ in signals.names)
-    if calibrated and len(batch):
-        calibrations = tuple(calibrate(answer, batch.target, batch.labelled) for answer in signals.answers)
+    found: tuple[Calibration, ...] = tuple(calibrations) or tuple(AsIs() for _ in signals.names)
+    if calibrated and not calibrations and len(batch):
+        found = calibrated_on(signals.answers, batch)
     if not isinstance(fusion, Fittable) or fusion.fitted:
-        return calibrations, fusion
+        return found, fusion
     if not len(batch) or not bool(batch.labelled.any()):
         raise LeakageError(
             f"fusion {fusion.name!r} learns from labelled rows that the teachers have not been trained on, and "
             "there is none: give validation rows, let tutelage train the teachers out of fold, choose a fusion that "
             "needs no labels (mean, soft_vote, entropy), or say seen_ok=True"
         )
-    shown = calibrating.apply(calibrations, signals).stacked()
-    return calibrations, fusion.fit(shown, batch.target, batch.labelled)
+    shown = calibrating.apply(found, signals).stacked()
+    return found, fusion.fit(shown, batch.target, batch.labelled)
 
 
 def calibrated(source: SignalSource, heldout: Batch, asked: Batch) -> Signals:
     """Signals about the rows `asked`, calibrated on the rows `heldout`."""
     found = source.gather(heldout.row, heldout.view)
-    calibrations = tuple(calibrate(answer, heldout.target, heldout.labelled) for answer in found.answers)
-    return calibrating.apply(calibrations, source.gather(asked.row, asked.view))
+    return calibrating.apply(calibrated_on(found.answers, heldout), source.gather(asked.row, asked.view))
 
 
 def flag_seen(answer_train: Any, answer_heldout: Any, train: Batch, heldout: Batch) -> str | None:
@@ -94,7 +100,8 @@ def flag_seen(answer_train: Any, answer_heldout: Any, train: Batch, heldout: Bat
 def row_loss(answer: Any, batch: Batch) -> tuple[Tensor, Tensor]:
     """Loss of an answer per row, float64 [B], and where it could be taken (a label and an answer), bool [B].
 
-    Cross-entropy for classes, its mean over labels for labels, squared error averaged over columns for values.
+    Cross-entropy for classes and of the relevant candidates of rankings, its mean over labels for labels, squared
+    error averaged over columns for values.
     """
     ready = AsIs().apply(answer)
     if ready.kind_of_space == "classes":
@@ -102,6 +109,8 @@ def row_loss(answer: Any, batch: Batch) -> tuple[Tensor, Tensor]:
         known = batch.labelled & ready.valid & ready.coverage[target]
         logs = ready.log_probs().gather(-1, target.unsqueeze(-1)).squeeze(-1)
         return -logs.masked_fill(~known, 0.0).double(), known
+    if ready.kind_of_space == "scores":
+        return _ranking_loss(ready, batch)
     entry = batch.labelled & ready.valid
     if ready.kind_of_space == "labels":
         truth = batch.target.to(ready.logits)
@@ -110,3 +119,14 @@ def row_loss(answer: Any, batch: Batch) -> tuple[Tensor, Tensor]:
         losses = (ready.mean - batch.target).square()
     total = losses.masked_fill(~entry, 0.0).double().sum(-1)
     return total / entry.sum(-1).clamp_min(1), entry.any(-1)
+
+
+def _ranking_loss(answer: Scores, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Over all candidates of a row, those that are not listed standing last, so that short lists have no advantage."""
+    real, known = answer.item >= 0, batch.labelled & answer.valid
+    last = answer.score.masked_fill(~answer.listed, torch.inf).amin(-1, keepdim=True)
+    score = torch.where(answer.listed, answer.score, torch.where(known.unsqueeze(-1), last, 0.0)).double()
+    grade = batch.target.double().clamp_min(0.0).masked_fill(~real, 0.0)
+    logs = log_softmax_over(score, real).masked_fill(~real, 0.0)
+    total = grade.sum(-1)
+    return -(grade * logs).sum(-1) / torch.where(total > 0, total, 1.0), known & (total > 0)

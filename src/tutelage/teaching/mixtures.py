@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 import torch
 
 from ..core import Blind, Classes, Context, Fusion, Mixing, Signals, Target, Weights
-from ..ops.mixing import BLOCK
+from ..core.spaces.classes import is_everything
+from ..ops.mixing import BLOCK, GROUP
 from . import calibration as calibrating
 from .calibration import AsIs, Calibration
 from .fusing import fuse
@@ -66,7 +67,7 @@ class Mixer:
             and first.scores.numel() >= WIDE
             and isinstance(self.fusion, Blind)
             and all(isinstance(term, Mixing) for term in self.objective.terms)
-            and all(bool(answer.coverage.all()) for answer in signals.answers)
+            and all(is_everything(answer.coverage) or bool(answer.coverage.all()) for answer in signals.answers)
         )
 
     def _at_once(self, signals: Signals, apart: bool) -> int:
@@ -78,7 +79,8 @@ class Mixer:
         classes, teachers = first.scores.shape[-1], len(signals.names)
         if apart:
             plain = all(isinstance(calibration, AsIs) for calibration in self.calibrations)  # copies nothing
-            return max(1, BLOCK // classes // (1 if plain else 2))
+            block = BLOCK if first.scores.is_cpu else GROUP
+            return max(1, block // classes // (1 if plain else 2))
         return max(1, PIECE // (teachers * classes)) if teachers * first.scores.numel() > MANY else len(signals)
 
     def _mixed(self, signals: Signals, view: torch.Tensor, context: Context, apart: bool) -> Mixture:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..core import InputError, KnowsRows, Signals, Teacher
 from ..core.spaces import Answer
+from ..teachers.bound import settle
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,7 @@ def ask_one(
         raise InputError(
             f"teacher {teacher.name!r} reads columns {missing} that the rows do not have; there are {sorted(columns)}"
         )
+    settle(teacher, columns)
     known = {} if gathered is None else gathered
     for name in teacher.reads:
         if name not in known:

@@ -114,7 +114,7 @@ class Mixture:
         if self.row.device == device:
             return self
         parts = tuple(
-            replace(part, groups=tuple(replace(g, coverage=named(g.coverage.to(device))) for g in part.groups))
+            replace(part, groups=tuple(replace(g, coverage=_there(g.coverage, device)) for g in part.groups))
             for part in self.parts
         )
         return replace(self, parts=parts).map(lambda tensor: tensor.to(device))
@@ -181,6 +181,11 @@ def against_teachers(
 def _pulls(kind: type) -> bool:
     """Whether terms of this kind are compared by `pull`, their energy being part of the gap."""
     return issubclass(kind, Pulling)
+
+
+def _there(coverage: Tensor, device: torch.device) -> Tensor:
+    """The coverage on another device; nothing is copied where it is everything."""
+    return everything(tuple(coverage.shape), device) if is_everything(coverage) else named(coverage.to(device))
 
 
 def _picked(tensor: Tensor, place: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from tutelage.core import INVARIANTS, NEEDS, Fusion, InputError, Target, Weights
 from .fusion_cases import Case, cases
 from .fusion_invariants import GAPS, Outcome, gap, ready, run, shown
 
-KINDS = ("classes", "labels", "values")
+KINDS = ("classes", "labels", "values", "scores")
 DTYPES = (torch.float32, torch.float64)
 HOLDS = 1e-6
 """Largest gap at which an invariant holds, in float64."""
@@ -39,7 +39,7 @@ def check_fusion(fusion: Fusion, *, answers: Collection[str] | None = None) -> N
         fusion: an instance. One that is `Fittable` is fitted here, for every example; one that holds
             something per teacher without being fitted (see `tutelage.fusion.PerTeacher`) has to hold it for
             five teachers.
-        answers: the kinds it fuses (`classes`, `labels`, `values`); all others must be refused with an
+        answers: the kinds it fuses (`classes`, `labels`, `values`, `scores`); all others must be refused with an
             InputError. Unless given, whatever it does not refuse, at least one kind.
 
     Raises:
@@ -47,7 +47,7 @@ def check_fusion(fusion: Fusion, *, answers: Collection[str] | None = None) -> N
     """
     _check_declarations(fusion)
     fused = [kind for kind in KINDS if run(fusion, cases(kind, torch.float64)[0]) is not None]
-    assert fused, f"{fusion.name} refuses classes, labels and values alike"
+    assert fused, f"{fusion.name} refuses every kind of answer"
     if answers is not None:
         assert set(fused) == set(answers), f"{fusion.name} should fuse {sorted(answers)} and fuses {fused}"
     found = [one for kind in fused for dtype in DTYPES for one in _formed(fusion, kind, dtype)]

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from tutelage.core import Classes, Labels, Signals, Values
+from tutelage.core import Classes, Labels, Scores, Signals, Values
 
 Style = Literal["plain", "extreme", "one-hot", "constant", "opposed"]
 MOST_TEACHERS = 5
@@ -101,13 +101,15 @@ _PLANS = (
 
 
 def cases(kind: str, dtype: torch.dtype) -> list[Case]:
-    """All examples for one kind of answer (`classes`, `labels`, `values`)."""
+    """All examples for one kind of answer (`classes`, `labels`, `values`, `scores`)."""
     plans = [plan for plan in _PLANS if plan.scales or kind == "values"]
     return [_case(plan, kind, dtype) for plan in plans]
 
 
 def _case(plan: _Plan, kind: str, dtype: torch.dtype) -> Case:
     chance = torch.Generator().manual_seed(sum(plan.name.encode()))
+    if kind == "scores":
+        plan = replace(plan, width=plan.width + 2)  # so that mixed lists have candidates in common
     coverage = torch.ones(plan.teachers, plan.width, dtype=torch.bool)
     if plan.mixed:
         coverage = torch.arange(plan.width) != torch.arange(plan.teachers).unsqueeze(1)
@@ -137,21 +139,25 @@ def _part(plan: _Plan, kind: str, dtype: torch.dtype, rows: int, coverage: Tenso
         scores = _scores(plan.style, 2 * noise + 1.5 * hint.to(dtype), teacher)
         if kind == "classes":
             answers.append(Classes.of(scores, "logits", valid=valid, coverage=covered))
+        elif kind == "scores":
+            answers.append(Scores.of(scores, listed=covered.expand_as(scores), valid=valid))
         else:
             answers.append(Labels.of(scores, valid=valid, coverage=covered))
-    hidden = target.masked_fill(~labelled, -100)
+    hidden = target.masked_fill(~(labelled if labelled.dim() == target.dim() else labelled.unsqueeze(-1)), -100)
     names = tuple(f"teacher {i}" for i in range(plan.teachers))
     return Part(Signals(names, tuple(answers[:-1])), hidden, labelled, answers[-1])
 
 
 def _labels(plan: _Plan, kind: str, dtype: torch.dtype, rows: int, chance: torch.Generator) -> tuple[Tensor, Tensor]:
-    shape = (rows,) if kind == "classes" else (rows, plan.width)
+    shape = (rows,) if kind in ("classes", "scores") else (rows, plan.width)
     labelled = torch.ones(shape, dtype=torch.bool)
     if plan.unlabelled:
         labelled = torch.rand(shape, generator=chance) > 0.5
         labelled[0] = False
     if kind == "classes":
         return torch.arange(rows) % plan.width, labelled
+    if kind == "scores":
+        return (torch.rand((rows, plan.width), generator=chance) > 0.5).to(dtype), labelled
     if kind == "labels":
         return (torch.rand(shape, generator=chance) > 0.5).to(dtype), labelled
     return 3 * torch.randn(shape, dtype=dtype, generator=chance), labelled

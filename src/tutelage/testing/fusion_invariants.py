@@ -17,6 +17,7 @@ from tutelage.core import (
     Fusion,
     InputError,
     Renewable,
+    Scores,
     Step,
     Target,
     Values,
@@ -142,7 +143,7 @@ def _convex(fusion: Fusion, case: Case, found: Outcome) -> float:
         return 0.0
     valid = found.signals.valid
     points = statistic(found.signals, TEMPERATURE)
-    if not isinstance(found.signals, Classes):
+    if not isinstance(found.signals, Classes | Scores):
         low = torch.where(valid, points, torch.inf).amin(0)
         high = torch.where(valid, points, -torch.inf).amax(0)
         inside = torch.minimum(torch.maximum(found.answer, low), high)

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tutelage.core import KINDS, Batch, Classes, InputError, Labels, Task, Values
+from tutelage.core import KINDS, Batch, Classes, InputError, Labels, Scores, Task, Values
 
 ROWS = 12
 
@@ -26,7 +26,7 @@ def check_task(task: Task, *, outputs: int) -> None:
 
     Args:
         task: an instance.
-        outputs: how many numbers per row its student answers with.
+        outputs: how many numbers per row its student answers with; of a ranking, more than it looks at.
 
     Raises:
         AssertionError: the contract is broken; says how.
@@ -38,7 +38,7 @@ def check_task(task: Task, *, outputs: int) -> None:
     found = torch.randn(ROWS, outputs, generator=chance, dtype=torch.float64)
     _check_answer(task, found)
     _check_hard_loss(task, found)
-    _check_metrics(task)
+    _check_metrics(task, outputs)
 
 
 class _Says(nn.Module):
@@ -54,7 +54,9 @@ class _Says(nn.Module):
         return self.found
 
 
-def _target(task: Task) -> Tensor:
+def _target(task: Task, outputs: int) -> Tensor:
+    if task.space.kind == "scores":
+        return torch.nn.functional.one_hot(torch.arange(ROWS) % outputs, outputs).double()
     width = len(task.space.names)
     if task.space.kind == "classes":
         return torch.arange(ROWS) % width
@@ -62,12 +64,16 @@ def _target(task: Task) -> Tensor:
     return (pattern % 3 == 0).double() if task.space.kind == "labels" else torch.sin(pattern.double())
 
 
-def _batch(task: Task) -> Batch:
-    return Batch.of({"a": torch.zeros(ROWS, 2), "b": torch.ones(ROWS, 3)}, _target(task))
+def _batch(task: Task, outputs: int) -> Batch:
+    inputs, target = {"a": torch.zeros(ROWS, 2), "b": torch.ones(ROWS, 3)}, _target(task, outputs)
+    if task.space.kind != "scores":
+        return Batch.of(inputs, target)
+    inputs[task.space.names[0]] = torch.arange(outputs).expand(ROWS, outputs)
+    return Batch.of(inputs, target, labelled=torch.ones(ROWS, dtype=torch.bool))
 
 
 def _check_answer(task: Task, found: Tensor) -> None:
-    batch = _batch(task)
+    batch = _batch(task, found.shape[1])
     student = _Says(found)
     answer = task.answer(student, batch)
     assert isinstance(answer, task.space.answer), f"{task.name} answers with {type(answer).__name__}"
@@ -90,7 +96,7 @@ def _check_answer(task: Task, found: Tensor) -> None:
 
 
 def _check_hard_loss(task: Task, found: Tensor) -> None:
-    batch = _batch(task)
+    batch = _batch(task, found.shape[1])
     for scale in (1.0, 50.0, 0.0):
         student = _Says(found * scale)
         answer = task.answer(student, batch)
@@ -105,13 +111,15 @@ def _check_hard_loss(task: Task, found: Tensor) -> None:
     arbitrary[0] = -1
     losses = task.hard_loss(task.answer(_Says(found), batch), arbitrary)
     assert bool(torch.isfinite(losses).all()), f"{task.name}: an arbitrary number without a label breaks the loss"
-    right, wrong = (task.hard_loss(_known(task, good), batch.target).mean() for good in (True, False))
+    right, wrong = (task.hard_loss(_known(task, found.shape[1], good), batch.target).mean() for good in (True, False))
     assert float(right) < float(wrong), f"{task.name}: a wrong answer costs less than a right one"
 
 
-def _known(task: Task, right: bool, valid: Tensor | None = None) -> Any:
+def _known(task: Task, outputs: int, right: bool, valid: Tensor | None = None) -> Any:
     """Answers that are all right, or all wrong."""
-    target = _target(task)
+    target = _target(task, outputs)
+    if task.space.kind == "scores":
+        return Scores.of(8.0 * target * (1.0 if right else -1.0), valid=valid)
     if task.space.kind == "classes":
         chosen = target if right else (target + 1) % len(task.space.names)
         return Classes.of(
@@ -123,9 +131,9 @@ def _known(task: Task, right: bool, valid: Tensor | None = None) -> Any:
     return Values.of(away, torch.full_like(away, 0.5), valid=valid)
 
 
-def _check_metrics(task: Task) -> None:
-    batch, upward = _batch(task), task.higher_is_better[task.headline]
-    right, wrong = (task.metrics(_known(task, good), batch.target, batch.labelled) for good in (True, False))
+def _check_metrics(task: Task, outputs: int) -> None:
+    batch, upward = _batch(task, outputs), task.higher_is_better[task.headline]
+    right, wrong = (task.metrics(_known(task, outputs, good), batch.target, batch.labelled) for good in (True, False))
     for name, value in (right | wrong).items():
         assert name in task.higher_is_better, f"{task.name}: metric {name!r} has no direction"
         assert type(value) is float, f"{task.name}: metric {name!r} is {type(value).__name__}, not float"
@@ -136,14 +144,16 @@ def _check_metrics(task: Task) -> None:
     some[::2] = False
     odd = batch.target.clone()
     odd[::2] = -1
-    mixed = task.metrics(_known(task, True), odd, some)
-    assert mixed == task.metrics(_known(task, True), batch.target, some), f"{task.name} reads labels that are not there"
+    mixed = task.metrics(_known(task, outputs, True), odd, some)
+    assert mixed == task.metrics(_known(task, outputs, True), batch.target, some), (
+        f"{task.name} reads labels that are not there"
+    )
     silent = torch.arange(ROWS) % 2 == 0
-    partly = task.metrics(_known(task, True, silent), batch.target, batch.labelled)
+    partly = task.metrics(_known(task, outputs, True, silent), batch.target, batch.labelled)
     worse = partly[task.headline] < right[task.headline]
     assert worse == upward, f"{task.name}: rows without an answer do not cost anything"
     try:
-        task.metrics(_known(task, True), batch.target, torch.zeros_like(batch.labelled))
+        task.metrics(_known(task, outputs, True), batch.target, torch.zeros_like(batch.labelled))
     except InputError:
         return
     raise AssertionError(f"{task.name} measures without a single label")

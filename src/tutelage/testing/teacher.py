@@ -124,7 +124,8 @@ def _check_answer(teacher: Teacher, answer: Answer, count: int) -> None:
         assert tensor.device.type == "cpu", f"{name} is on {tensor.device}, answers belong on the CPU"
         assert not tensor.requires_grad, f"{name} has a gradient: answer under torch.no_grad()"
         assert not tensor.is_inference(), f"{name} was made in inference mode and cannot take part in a loss"
-        assert tensor.dtype in (torch.float32, torch.bool), f"{name} has type {tensor.dtype}, expected float32 or bool"
+        wanted = (torch.int64,) if name == "item" else (torch.float32, torch.bool)
+        assert tensor.dtype in wanted, f"{name} has type {tensor.dtype}, expected float32 or bool (ids of items: int64)"
 
 
 def _check_backward(answer: Answer) -> None:

@@ -8,7 +8,8 @@ What it does, on ordinary and on nasty examples, in float32 and float64:
     identity        linear: the weighted sum of the teachers' losses and the loss of their mean statistic
                     have the same value and student gradient; otherwise they are shown to differ
     single          a teacher counts the same alone and among others
-    equality        a divergence is never negative and 0 at equality; nothing pulls a student that agrees
+    equality        a divergence is never negative and 0 at equality; nothing pulls a student that agrees, unless
+                    the term compares orders
     honesty         rows do not look at each other unless `batch` is declared, labels are not read unless
                     `labels` is; votes are refused
 """
@@ -22,7 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tutelage.core import KINDS, NEEDS, Classes, Context, InputError, Labels, Term, Values
+from tutelage.core import KINDS, NEEDS, Classes, Context, InputError, Labels, Scores, Term, Values
 from tutelage.ops.mixing import mixed
 from tutelage.ops.schedules import schedule
 
@@ -33,12 +34,14 @@ APART = 1e-4
 """Smallest relative gap between what has to differ."""
 
 
-def check_term(term: Term, *, divergence: bool = True) -> None:
+def check_term(term: Term, *, divergence: bool = True, settles: bool = True) -> None:
     """Checks a term against the contract of the house.
 
     Args:
         term: an instance.
         divergence: whether the loss is 0 at equality and nowhere negative; if not, it is shown not to be.
+        settles: whether nothing pulls a student that agrees with its only teacher; if not, something is shown to (terms
+            that compare orders always ask for more distance).
 
     Raises:
         AssertionError: the contract is broken; says on which example, and how.
@@ -54,7 +57,7 @@ def check_term(term: Term, *, divergence: bool = True) -> None:
                 assert float(_losses(term, case, case.leaf).min()) > -1e-4, f"{where}: a divergence is negative"
     ordinary = next(_cases(term.answers, torch.float64))
     _check_identity(term)
-    _check_equality(term, ordinary, divergence)
+    _check_equality(term, ordinary, divergence, settles)
     _check_rows(term, ordinary)
     _check_labels(term, ordinary)
     if term.answers == "classes":
@@ -103,6 +106,10 @@ def _cases(kind: str, dtype: torch.dtype) -> Iterator[_Case]:
     known = torch.tensor([True, True, False, True, False])
     partly = _answer(kind, plain, coverage=known.expand(TEACHERS, WIDTH))
     yield _Case("partial coverage", partly, leaf, _context(kind, leaf), 2.0)
+    if kind == "scores":
+        listed = torch.arange(WIDTH) != torch.arange(TEACHERS).view(-1, 1, 1)
+        own = Scores.of(plain, listed=listed.expand_as(plain))
+        yield _Case("lists of their own", own, leaf, _context(kind, leaf), 1.0)
 
 
 def _answer(kind: str, numbers: Tensor, coverage: Tensor | None = None) -> Any:
@@ -111,6 +118,9 @@ def _answer(kind: str, numbers: Tensor, coverage: Tensor | None = None) -> Any:
         return Classes.of(numbers, "logits", coverage=coverage)
     if kind == "labels":
         return Labels.of(numbers, coverage=coverage)
+    if kind == "scores":
+        listed = None if coverage is None else coverage.unsqueeze(-2).expand_as(numbers)
+        return Scores.of(numbers, listed=listed)
     return Values.of(numbers[..., 0], numbers[..., 1].exp(), coverage=coverage)
 
 
@@ -121,6 +131,8 @@ def _context(kind: str, leaf: Tensor) -> Context:
     if kind == "classes":
         return Context(target=torch.arange(rows) % width, labelled=labelled)
     target = (torch.arange(rows * width) % 2).view(rows, width).to(leaf.dtype)
+    if kind == "scores":
+        return Context(target=target, labelled=labelled)
     return Context(target=target, labelled=labelled.unsqueeze(-1).expand(rows, width))
 
 
@@ -191,8 +203,13 @@ def _check_silent(term: Term, case: _Case, where: str) -> None:
 
 
 def _check_single(term: Term, case: _Case, where: str) -> None:
-    parts = {Classes: ("scores",), Labels: ("logits",), Values: ("mean", "scale")}[type(case.teachers)]
-    held = {name: getattr(case.teachers, name) for name in (*parts, "coverage", "valid")}
+    parts = {
+        Classes: ("scores", "coverage"),
+        Labels: ("logits", "coverage"),
+        Values: ("mean", "scale", "coverage"),
+        Scores: ("item", "score", "listed"),
+    }[type(case.teachers)]
+    held = {name: getattr(case.teachers, name) for name in (*parts, "valid")}
     alone, first = (replace(case.teachers, **{name: one[at] for name, one in held.items()}) for at in (0, slice(1)))
     alone = term.statistic(alone, case.temperature, case.context)
     first = term.statistic(first, case.temperature, case.context)
@@ -224,14 +241,17 @@ def _check_identity(term: Term) -> None:
     assert term.linear or largest >= APART, f"{term.name} says it is not linear, but no example shows it"
 
 
-def _check_equality(term: Term, case: _Case, divergence: bool) -> None:
+def _check_equality(term: Term, case: _Case, divergence: bool, settles: bool) -> None:
     first = case.teachers
-    numbers = {"classes": "scores", "labels": "logits"}.get(term.answers)
+    numbers = {"classes": "scores", "labels": "logits", "scores": "score"}.get(term.answers)
     same = torch.stack([first.mean[0], first.scale[0].log()], -1) if numbers is None else getattr(first, numbers)[0]
     leaf = same.clone().requires_grad_()
     losses = _loss(term, case, leaf, _phi(term, case)[0])
     pull = float(_pull(losses, leaf).abs().max())
-    assert pull <= 1e-3, f"{term.name} pulls a student that agrees with its only teacher, by {pull:.1e}"
+    if settles:
+        assert pull <= 1e-3, f"{term.name} pulls a student that agrees with its only teacher, by {pull:.1e}"
+    else:
+        assert pull > 1e-3, f"{term.name} does not pull a student that agrees: call check_term with settles=True"
     largest = float(losses.detach().abs().max())
     if divergence:
         assert largest <= 1e-4, f"{term.name} is {largest:.1e} at equality, which should be 0"

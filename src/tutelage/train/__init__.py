@@ -5,7 +5,8 @@ from .ensembles import open_ensemble
 from .evaluate import Cost, Performance, task_of
 from .finish import Finish
 from .fit import Epoch, Fitted, fit
-from .fitted import OutOfFold, fit_teacher
+from .fitted import fit_teacher
+from .out_of_fold import OutOfFold
 from .run import Run, load
 from .settings import Plateau, Training
 from .steps import (

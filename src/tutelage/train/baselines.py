@@ -13,8 +13,8 @@ from .settings import Training
 
 
 def linear(rows: Rows) -> Mapping[str, Callable[[Rows, int], Teacher]]:
-    """A linear model on the student's columns and labels; nothing where scikit-learn is not installed."""
-    if importlib.util.find_spec("sklearn") is None or len(rows.labelled_train) < 2:
+    """A linear model on the student's columns and labels; nothing for rankings or without scikit-learn."""
+    if importlib.util.find_spec("sklearn") is None or len(rows.labelled_train) < 2 or rows.space.kind == "scores":
         return {}
     if rows.space.kind == "classes":
         return {"logistic regression: labels only": _logistic}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,9 +11,10 @@ import torch
 from torch import Tensor
 
 from ..core import Batch, Context, Fusion, InputError, Signals, Task
-from ..fusion import Entropy, GeometricMean, Mean, Performance, SoftVote, Stacking
+from ..fusion import Borda, Entropy, GeometricMean, Mean, Performance, ReciprocalRank, SoftVote, Stacking
 from ..teaching import Memory
 from ..teaching import calibration as calibrating
+from ..teaching.calibration import Calibration
 from ..teaching.ensemble import answer_of
 from ..teaching.heldout import learn, row_loss
 
@@ -26,6 +29,8 @@ def candidates(task: Task) -> tuple[Fusion, ...]:
     """Fusions tried when the user names none."""
     if task.space.kind == "values":
         return Mean(), Performance(reward="inv_mse"), Stacking()
+    if task.space.kind == "scores":
+        return Mean(), GeometricMean(), Borda(), ReciprocalRank(), Performance()
     return Mean(), GeometricMean(), SoftVote(), Entropy(), Performance(), Stacking()
 
 
@@ -33,7 +38,8 @@ def best_single(signals: Signals, task: Task, batch: Batch) -> str:
     """Name of the teacher with the least cross-fitted, calibrated held-out loss; abstaining costs the prior's loss."""
     if not int(batch.labelled.sum()):
         return signals.names[0]
-    losses = {name: heldout_loss(signals.only(i), Mean(), batch) for i, name in enumerate(signals.names)}
+    folds = cross_fit(signals, batch)
+    losses = {name: heldout_loss([f.only(i) for f in folds], Mean()) for i, name in enumerate(signals.names)}
     return min(losses, key=lambda name: float(losses[name].mean()))
 
 
@@ -52,9 +58,10 @@ def choose_fusion(signals: Signals, task: Task, batch: Batch) -> tuple[Fusion, s
         return FALLBACK, f"{known} held-out labelled rows cannot tell fusions apart (at least {MIN_ROWS}): {plain}"
     losses: dict[str, Tensor] = {}
     tried: dict[str, Fusion] = {}
+    folds = cross_fit(signals, batch)
     for fusion in _comparable(signals, task):
         try:
-            losses[fusion.name] = heldout_loss(signals, fusion, batch)
+            losses[fusion.name] = heldout_loss(folds, fusion)
         except InputError:
             continue
         tried[fusion.name] = fusion
@@ -80,28 +87,61 @@ def _comparable(signals: Signals, task: Task) -> list[Fusion]:
     return [fusion for fusion in found if alike or fusion.gives == FALLBACK.gives]
 
 
-def heldout_loss(signals: Signals, fusion: Fusion, batch: Batch) -> Tensor:
-    """Loss of the fused ensemble per held-out row; calibration and fusion are fitted on the other folds."""
+@dataclass(frozen=True)
+class Fold:
+    """One part of a cross-fit.
+
+    Attributes:
+        signals: about the rows of the other folds.
+        known: those rows.
+        shown: calibrated signals about the rows of this fold.
+        asked: these rows.
+        calibrations: of the teachers, fitted on the other folds.
+    """
+
+    signals: Signals
+    known: Batch
+    shown: Signals
+    asked: Batch
+    calibrations: tuple[Calibration, ...]
+
+    def only(self, place: int) -> Fold:
+        """The same of one teacher."""
+        own = (self.calibrations[place],)
+        return replace(self, signals=self.signals.only(place), shown=self.shown.only(place), calibrations=own)
+
+
+def cross_fit(signals: Signals, batch: Batch) -> list[Fold]:
+    """Folds of the labelled rows, with the teachers calibrated once for each."""
     rows = np.flatnonzero((batch.labelled if batch.labelled.dim() == 1 else batch.labelled.any(1)).numpy())
-    fold = _folds(batch.target[rows], len(rows))
-    found: list[Tensor] = []
+    fold, found = _folds(batch.target[rows], len(rows)), list[Fold]()
     for one in range(FOLDS):
         fit_at, ask_at = (torch.from_numpy(rows[fold != one]), torch.from_numpy(rows[fold == one]))
-        if not len(ask_at):
-            continue
-        known = _part(batch, fit_at)
-        calibrations, fitted = learn(Memory(signals.take(fit_at)), fusion, known)
-        shown = calibrating.apply(calibrations, signals.take(ask_at)).stacked()
-        asked = _part(batch, ask_at)
-        blank = torch.zeros_like(asked.labelled)
-        answer = answer_of(fitted(shown, Context(target=asked.target, labelled=blank)), shown)
-        found.append(_costed(answer, asked))
+        if len(ask_at):
+            own, known = signals.take(fit_at), _part(batch, fit_at)
+            calibrations = calibrating.calibrated_on(own.answers, known)
+            shown = calibrating.apply(calibrations, signals.take(ask_at))
+            found.append(Fold(own, known, shown, _part(batch, ask_at), calibrations))
+    return found
+
+
+def heldout_loss(folds: Sequence[Fold], fusion: Fusion) -> Tensor:
+    """Loss of the fused ensemble per held-out row; calibration and fusion are fitted on the other folds."""
+    found: list[Tensor] = []
+    for fold in folds:
+        _, fitted = learn(Memory(fold.signals), fusion, fold.known, calibrations=fold.calibrations)
+        shown, blank = fold.shown.stacked(), torch.zeros_like(fold.asked.labelled)
+        answer = answer_of(fitted(shown, Context(target=fold.asked.target, labelled=blank)), shown)
+        found.append(_costed(answer, fold.asked))
     return torch.cat(found)
 
 
 def _costed(answer: Any, batch: Batch) -> Tensor:
     """Loss per row; a row without an answer costs what knowing nothing costs: a uniform answer, or the mean."""
     loss, known = row_loss(answer, batch)
+    if answer.kind_of_space == "scores":
+        offered = (answer.item >= 0).sum(-1).clamp_min(1)
+        return torch.where(known, loss, offered.double().log())
     kind = batch.target
     if not kind.dtype.is_floating_point:
         blank = torch.log(torch.tensor(float(answer.coverage.shape[-1])))

@@ -11,9 +11,10 @@ import numpy as np
 
 from ..core import Columns, InputError, StoreError, Teacher, TutelageError
 from ..data import Rows
+from ..teachers.bound import example_rows
 from ..teachers.keeping import Keeping, Opening, Way
 from ..teaching import Ensemble, load_ensemble, save_ensemble
-from .fitted import OutOfFold
+from .out_of_fold import OutOfFold
 from .run import Run, load
 
 FOLDER = "ensemble"
@@ -62,7 +63,7 @@ def keep_ensemble(ensemble: Ensemble, rows: Rows, folder: Path) -> list[str]:
     Returns:
         why not: one sentence per member (or fusion) that cannot be saved; empty when it was saved.
     """
-    row = rows.train[:EXAMPLES]
+    row = example_rows(ensemble, rows.columns, rows.train, EXAMPLES)
     columns = {name: rows.columns[name][row] for name in ensemble.reads}
     try:
         save_ensemble(ensemble, folder / FOLDER, columns, extra=MEMBERS)

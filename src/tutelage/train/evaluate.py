@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..core import Batch, Space, Task, Teacher
 from ..data import Rows
@@ -21,7 +21,9 @@ from .settings import one_thread
 
 
 def task_of(rows: Rows) -> Task:
-    """The task that fits the rows; values are standardised by the labelled training rows."""
+    """The task of the rows, or the one that fits them; values are standardised by the labelled training rows."""
+    if rows.task is not None:
+        return rows.task
     row = rows.labelled_train if len(rows.labelled_train) else rows.validation
     return task_for(rows.space, rows.target[row], rows.labelled[row])
 
@@ -102,13 +104,19 @@ def cost(one: Callable[[], object], many: Callable[[], object], rows: int, secon
 
 
 def student_cost(student: nn.Module, rows: Rows, row: np.ndarray, device: torch.device | str = "cpu") -> Cost:
-    """Cost of a student on one thread; single rows and batches of up to 1024 rows."""
+    """Cost of a student on one thread, where it lies; single rows and batches of up to 1024 rows."""
+
+    def ask(given: list[Tensor]) -> None:
+        student(*given)
+        if torch.device(device).type == "cuda":  # it answers later than it returns
+            torch.cuda.synchronize(device)
+
     was = student.training
     student.eval()
     single = list(rows.batch(row[:1]).to(device).inputs.values())
     group = list(rows.batch(row[:1024]).to(device).inputs.values())
     with torch.inference_mode(), thread_budget(1):
-        found = cost(lambda: student(*single), lambda: student(*group), min(len(row), 1024))
+        found = cost(lambda: ask(single), lambda: ask(group), min(len(row), 1024))
     student.train(was)
     return found
 
@@ -162,5 +170,10 @@ def parameters(module: nn.Module) -> int:
 
 def on_cpu(answer: Any) -> Any:
     """The same answer on the CPU."""
-    arrays = {name: value.cpu() for name, value in answer.to_arrays().items()}
+    return moved(answer, torch.device("cpu"))
+
+
+def moved(answer: Any, device: torch.device) -> Any:
+    """The same answer on another device."""
+    arrays = {name: value.to(device) for name, value in answer.to_arrays().items()}
     return type(answer).from_arrays(arrays, answer.meta())

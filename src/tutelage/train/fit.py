@@ -19,7 +19,7 @@ from ..ops.schedules import Schedule
 from ..teachers import thread_budget
 from ..teaching import Distillation
 from . import checkpoint
-from .evaluate import answers, quality
+from .evaluate import answers, moved, quality
 from .history import Epoch, Fitted, State
 from .resume import identity, packed, resume
 from .settings import Plateau, Training, autocast, device_of, threads_for
@@ -163,7 +163,10 @@ def _watched(
         answer, batch = answers(student, rows, looked, task, device)
         found = quality(task, answer, batch)
         if training.watch == "loss":
-            value = float(distillation.loss_of(answer, batch, Step(record.step, record.epoch, 1.0)).total)
+            at = Step(record.step, record.epoch, 1.0)
+            if len(distillation.trainable):  # they are where the student is
+                answer, batch = moved(answer, device), batch.to(device)
+            value = float(distillation.loss_of(answer, batch, at).total.detach())
         elif training.watch in found:
             value = -found[training.watch] if task.higher_is_better[training.watch] else found[training.watch]
         else:

@@ -1,8 +1,8 @@
-"""Teachers fitted here, and how they answer about the rows they were fitted on: out of fold."""
+"""Models fitted here as teachers: one on all rows, or one per fold."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,103 +10,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..core import Columns, InputError, LeakageError, Signals, Space, Task, Teacher, Weights
+from ..core import InputError, LeakageError, Task, Teacher
 from ..data import Rows
 from ..nets import InUnits
-from ..ops.simplex import normalised
-from ..store.fingerprint import digest
 from ..tasks import Regression
-from ..teachers import EstimatorTeacher, ModuleTeacher
+from ..teachers import Binding, EstimatorTeacher, ModuleTeacher, RankingTeacher, bound
 from ..teaching import Distillation, Objective
-from ..teaching.ensemble import answer_of
 from ..teaching.sources import Nobody
 from .evaluate import in_names
 from .fit import fit
+from .out_of_fold import OutOfFold
 from .settings import Training
-
-
-@dataclass(frozen=True)
-class OutOfFold:
-    """One model per fold, as one teacher that never answers about a row it was fitted on.
-
-    Rows in the map are answered by the model that did not see them, live or stored; all others by the
-    mean of the fold models.
-
-    Attributes:
-        models: one teacher per fold.
-        fold: int64 [N], the fold in which a row was held out, -1 for rows no model was fitted on.
-    """
-
-    name: str
-    models: tuple[Teacher, ...]
-    fold: np.ndarray
-    frozen: bool = True
-    deterministic: bool = True
-
-    @property
-    def space(self) -> Space:
-        """That of the models."""
-        return self.models[0].space
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """That of the models."""
-        return self.models[0].reads
-
-    @property
-    def seen(self) -> np.ndarray:
-        """No row is answered by a model that saw it."""
-        return np.zeros(0, dtype=np.int64)
-
-    @property
-    def fitted_on(self) -> np.ndarray:
-        """Row numbers some model was fitted on."""
-        return np.flatnonzero(self.fold >= 0)
-
-    @property
-    def parameters(self) -> int | None:
-        """Sum over the models, where they count."""
-        parts = [model.parameters for model in self.models]
-        known = [part for part in parts if part is not None]
-        return sum(known) if len(known) == len(parts) else None
-
-    @property
-    def fingerprint(self) -> Mapping[str, str]:
-        """Fingerprints of the models and the fold map."""
-        parts = [f"{k}={v}" for model in self.models for k, v in sorted(model.fingerprint.items())]
-        return {"models": digest(*parts), "folds": digest(self.fold.tobytes())}
-
-    @property
-    def members(self) -> tuple[Teacher, ...]:
-        """The fold models."""
-        return self.models
-
-    def with_members(self, members: Sequence[Teacher]) -> OutOfFold:
-        """The same with other fold models."""
-        return replace(self, models=tuple(members))
-
-    def answer(self, columns: Columns) -> Any:
-        """The mean of the fold models, for rows that none was fitted on."""
-        return _mean([model.answer(columns) for model in self.models])
-
-    def answer_rows(self, columns: Columns, row: np.ndarray) -> Any:
-        """Out of fold where a row is in the map, the mean of the models elsewhere."""
-        known = (row >= 0) & (row < len(self.fold))
-        fold = np.where(known, self.fold[np.where(known, row, 0)], -1)
-        answers = [model.answer(columns) for model in self.models]
-        pieces = [_mean(answers), *[_mean([answer]) for answer in answers]]
-        joined = type(pieces[0]).concat(pieces)
-        place = torch.from_numpy((fold + 1) * len(row) + np.arange(len(row)))
-        return joined.take(place)
-
-
-def _mean(answers: Sequence[Any]) -> Any:
-    names = tuple(str(i) for i in range(len(answers)))
-    if all(getattr(answer, "kind", "") == "votes" for answer in answers):
-        scores = torch.stack([answer.scores for answer in answers]).mean(0)
-        return type(answers[0]).of(scores, "votes", valid=answers[0].valid, coverage=answers[0].coverage)
-    stacked = Signals(names, tuple(answers)).stacked()
-    return answer_of(Weights(normalised(torch.ones(stacked.valid.shape), stacked.valid)), stacked)
 
 
 def folds(rows: Rows, row: np.ndarray, count: int, seed: int) -> np.ndarray:
@@ -136,6 +50,7 @@ def fit_teacher(
     seed: int,
     training: Training,
     reads: Sequence[str] | None = None,
+    binding: Binding | None = None,
 ) -> Teacher:
     """One model fitted on these labelled rows: an nn.Module by `fit`, anything else by its own `fit(X, y)`.
 
@@ -148,6 +63,7 @@ def fit_teacher(
         seed: of the model's initialisation.
         training: settings for an nn.Module.
         reads: its columns; the student's unless given.
+        binding: the source it learns from: it is fitted on rows that have it, and abstains elsewhere.
 
     Estimators are fitted on the rows whose target is known in every entry.
 
@@ -156,14 +72,24 @@ def fit_teacher(
     """
     if np.isin(row, rows.test.check(len(rows))).any():
         raise LeakageError(f"{name!r} would be fitted on test rows: choose its rows from rows.train")
+    if binding is not None:
+        own = having(rows, row, binding)
+        return bound(fit_teacher(make, rows, own, task, name=name, seed=seed, training=training, reads=reads), binding)
     reads = rows.inputs if reads is None else tuple(reads)
     torch.manual_seed(seed)
     model = make()
     if isinstance(model, nn.Module):
         fit_labels(model, replace(rows, inputs=reads), row, task, training)
+        if task.space.kind == "scores":
+            return RankingTeacher(model.cpu().eval(), reads=reads, items=task.space.names[0], name=name, seen=row)
         plain, _ = in_units(model.cpu().eval(), task)
         output = "logits" if task.name == "classification" else None
         return ModuleTeacher(plain, reads=reads, name=name, space=task.space, output=output, seen=row)
+    if task.space.kind == "scores":
+        raise InputError(
+            f"{name!r} is no nn.Module, and nothing else is fitted to rankings here: fit it yourself and wrap it in a "
+            "RankingTeacher, or give a maker of an nn.Module"
+        )
     if hasattr(model, "set_params") and "random_state" in model.get_params():
         model.set_params(random_state=seed)
     row = row if rows.known is None else row[rows.known[row].reshape(len(row), -1).all(1)]
@@ -176,6 +102,20 @@ def fit_teacher(
     model.fit(table, target)
     names = None if task.name == "classification" else task.space.names
     return in_names(EstimatorTeacher(model, reads=reads, name=name, names=names, seen=row), task.space)
+
+
+def having(rows: Rows, row: np.ndarray, binding: Binding | None) -> np.ndarray:
+    """Those of these row numbers that have a source.
+
+    Raises:
+        InputError: none has it.
+    """
+    if binding is None:
+        return row
+    own = row[binding.rows({name: rows.columns[name][row] for name in binding.reads if name in rows.columns})]
+    if not len(own):
+        raise InputError(f"none of {len(row)} rows has source {binding.source!r}: nothing can be learnt from it")
+    return own
 
 
 def in_units(module: nn.Module, task: Task) -> tuple[nn.Module, Task]:
@@ -210,6 +150,7 @@ class Variant:
     seed: int
     training: Training
     resampled: bool
+    reads: tuple[str, ...] | None = None
 
     def sample(self, row: np.ndarray) -> np.ndarray:
         """All rows, or a bootstrap sample's distinct rows (about 63 % of them)."""
@@ -226,6 +167,7 @@ def variants(
     seed: int,
     training: Training,
     name: str = "model",
+    reads: Sequence[str] | None = None,
 ) -> list[Variant]:
     """The n models that `train_models` trains.
 
@@ -249,7 +191,8 @@ def variants(
         own = replace(training, seed=seed + number, optimiser=optimiser, lr=lr, decay=decay)
         maker = makers[number % len(makers)]
         called = name if n == 1 else f"{name}_{number}"
-        found.append(Variant(called, maker, seed + number, own, "data" in vary))
+        columns = None if reads is None else tuple(reads)
+        found.append(Variant(called, maker, seed + number, own, "data" in vary, columns))
     return found
 
 
@@ -257,7 +200,7 @@ def trained(one: Variant, rows: Rows, row: np.ndarray, task: Task, count: int) -
     """A teacher fitted on these rows, out of fold when there is more than one fold."""
     if count > 1:
         return fitted_out_of_fold(one, rows, row, task, count)
-    return fit_teacher(one.make, rows, row, task, name=one.name, seed=one.seed, training=one.training)
+    return fit_teacher(one.make, rows, row, task, name=one.name, seed=one.seed, training=one.training, reads=one.reads)
 
 
 def fitted_out_of_fold(one: Variant, rows: Rows, row: np.ndarray, task: Task, count: int) -> OutOfFold:
@@ -272,6 +215,7 @@ def fitted_out_of_fold(one: Variant, rows: Rows, row: np.ndarray, task: Task, co
             name=f"{one.name}/{held}",
             seed=one.seed,
             training=one.training,
+            reads=one.reads,
         )
         for held in range(count)
     )

@@ -53,7 +53,6 @@ def keep(contest: Contest, report: Report, folder: Path) -> None:
     if first.ensemble is not None:
         remarks = [*remarks, *keep_ensemble(first.ensemble, first.rows, folder)]
     record = read_record(folder) or {"format": FORMAT, "recipe": None}
-    preparation = first.rows.preparation
     record |= {
         "status": "finished",
         "version": report.version,
@@ -62,7 +61,7 @@ def keep(contest: Contest, report: Report, folder: Path) -> None:
         "seeds": list(report.seeds),
         "task": task_to_json(task),
         "inputs": list(first.rows.inputs),
-        "preparation": None if preparation is None else preparation.to_json(),
+        "preparation": None if first.rows.preparation is None else first.rows.preparation.to_json(),
         "plan": report.plan,
         "plans": {result.name: str(result.target.plan) for result in first.results if result.target is not None},
         "fusion": {"name": first.fusion.name, "why": first.why, "parameters": repr(chosen.target.fusion)},
@@ -72,6 +71,7 @@ def keep(contest: Contest, report: Report, folder: Path) -> None:
         "ran": {one.teacher: {"steps": one.steps, "words": str(one)} for one in first.ran},
         "splits": {name: digest(part.tobytes()) for name, part in _splits(first.rows).items()} | dict(report.splits),
         "test_openings": first.rows.test.openings,
+        "sources": {one.name: [one.read, one.kept, one.rejected, one.late] for one in report.data.sources},
         "student": {
             "parameters": sum(p.numel() for p in student.parameters()),
             "dtypes": {name: str(column.dtype).removeprefix("torch.") for name, column in example.inputs.items()},

@@ -23,6 +23,7 @@ from ..teaching.fusing import influence
 from .trial import CHOSEN, LABELS_ONLY, Result, Trial
 
 SHOWN_DISAGREEMENTS = 12
+SHOWN_ITEMS = 3
 BINS = 10
 
 
@@ -43,7 +44,7 @@ def pictures(trial: Trial) -> dict[str, Any]:
         mean = chosen.performance.answer.mean[:, 0].tolist()
         found["residuals"] = Residuals(tuple(batch.target[:, 0].tolist()), tuple(mean))
         return found
-    if trial.rows.space.kind == "labels":
+    if trial.rows.space.kind in ("labels", "scores"):
         return found
     classes = trial.rows.space.names
     truth = batch.target[batch.labelled]
@@ -62,7 +63,7 @@ def pictures(trial: Trial) -> dict[str, Any]:
 
 
 def _agreement(trial: Trial) -> Agreement:
-    """Share of rows on which two teachers give the same decision, among rows both answer."""
+    """Share of rows on which two teachers decide alike (rankings: about the first item), among rows both answer."""
     batch = trial.rows.batch(trial.rows.taught, inputs=False)
     assert trial.signals is not None
     assert trial.differences is not None
@@ -73,6 +74,8 @@ def _agreement(trial: Trial) -> Agreement:
         squared = trial.differences.squared.mean(-1) / max(spread, 1e-12)
         return Agreement(names, tuple(tuple(row) for row in torch.exp(-squared).tolist()))
     picks = [trial.task.decode(answer) for answer in found.answers]
+    if trial.rows.space.kind == "scores":
+        picks = [pick[:, 0] for pick in picks]
     rows: list[tuple[float, ...]] = []
     for i, one in enumerate(picks):
         row: list[float] = []
@@ -105,6 +108,9 @@ def _said(answer: Any, place: int, trial: Trial) -> str:
         return "abstains"
     if trial.rows.space.kind == "values":
         return f"{float(answer.mean[place, 0]):.4g}"
+    if trial.rows.space.kind == "scores":
+        best = trial.task.decode(answer)[place]
+        return ", ".join(str(item) for item in best[best >= 0][:SHOWN_ITEMS].tolist())
     if trial.rows.space.kind == "labels":
         chosen = trial.task.decode(answer)[place]
         return ", ".join(n for n, yes in zip(trial.rows.space.names, chosen.tolist(), strict=True) if yes) or "none"
@@ -116,6 +122,10 @@ def _label(batch: Any, place: int, trial: Trial) -> str:
         return "not labelled"
     if trial.rows.space.kind == "classes":
         return trial.rows.space.names[int(batch.target[place])]
+    if trial.rows.space.kind == "scores":
+        item = trial.rows.columns[trial.rows.space.names[0]][int(batch.row[place])]
+        relevant = item[(batch.target[place] > 0).numpy() & (item >= 0)]
+        return ", ".join(str(one) for one in relevant[:SHOWN_ITEMS].tolist())
     return ", ".join(f"{value:.4g}" for value in batch.target[place].tolist())
 
 

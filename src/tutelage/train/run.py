@@ -158,7 +158,7 @@ class Run:
         return type(parts[0]).concat(parts)
 
     def predict(self, columns: Columns) -> list[Any]:
-        """Class names, lists of label names, or numbers; one entry per row."""
+        """Class names, lists of label names, numbers, or lists of item ids, best first; one entry per row."""
         return decoded(self.task, self.answer(columns))
 
 
@@ -170,6 +170,8 @@ def decoded(task: Task, answer: Any) -> list[Any]:
         return [names[i] for i in found.tolist()]
     if task.space.kind == "labels":
         return [[name for name, yes in zip(names, row, strict=True) if yes] for row in found.tolist()]
+    if task.space.kind == "scores":
+        return [[item for item in row if item >= 0] for row in found.tolist()]
     return [row[0] if len(row) == 1 else row for row in found.tolist()]
 
 

@@ -15,7 +15,8 @@ from ..core import Fusion, SignalSource, Task, Teacher
 from ..data import Rows
 from ..report import Report
 from ..store import Store
-from ..teachers import Optimised, optimised
+from ..teachers import Binding, Optimised, bound, optimised
+from ..teachers.bound import example_rows
 from ..teachers.optimise import SAMPLE
 from ..teaching import Distillation, Live, Objective
 from ..teaching.compared import Differences, differences
@@ -26,7 +27,7 @@ from .contest import Contest, Progress
 from .evaluate import Performance, in_names, performance, task_of
 from .finish import Finish, last_stage
 from .fit import Epoch, Fitted, fit
-from .fitted import labels_only, trained, variants
+from .fitted import having, labels_only, trained, variants
 from .settings import Training
 from .trial import default_objective, labelled_rows
 
@@ -47,6 +48,8 @@ def train_models(
     folds: int = 5,
     training: Training | None = None,
     seed: int = 0,
+    reads: Sequence[str] | None = None,
+    binding: Binding | None = None,
 ) -> tuple[Teacher, ...]:
     """Step 1: n teachers, which answer the rows they were fitted on out of fold.
 
@@ -60,10 +63,13 @@ def train_models(
         folds: number of folds; 1 fits once, and the teacher declares these rows as seen.
         training: settings for nn.Modules.
         seed: of the first teacher; the others count on.
+        reads: their columns, of one source perhaps; the student's unless given.
+        binding: the source they learn from: they are fitted on rows that have it, and abstain elsewhere.
     """
-    chosen = rows.labelled_train if row is None else np.asarray(row)
-    planned = variants(make, n, vary, seed, training or Training(), name)
-    return tuple(trained(one, rows, one.sample(chosen), task_of(rows), folds) for one in planned)
+    chosen = having(rows, rows.labelled_train if row is None else np.asarray(row), binding)
+    planned = variants(make, n, vary, seed, training or Training(), name, reads)
+    made = (trained(one, rows, one.sample(chosen), task_of(rows), folds) for one in planned)
+    return tuple(made if binding is None else (bound(teacher, binding) for teacher in made))
 
 
 def generate_predictions(
@@ -99,7 +105,8 @@ def generate_predictions(
 def _ready(teacher: Teacher, *, rows: Rows, store: Store | None, ran: Ran) -> Teacher:
     """A teacher as it is run: as the store knows it, else as its answers about the first rows allow."""
     manifest = None if store is None else store.manifest(teacher.name)
-    sample = {name: rows.columns[name][rows.taught[:SAMPLE]] for name in teacher.reads if name in rows.columns}
+    row = example_rows(teacher, rows.columns, rows.taught, SAMPLE)
+    sample = {name: rows.columns[name][row] for name in teacher.reads if name in rows.columns}
     made, what = optimised(teacher, sample, stored=None if manifest is None else manifest.fingerprint)
     if ran is not None:
         ran(what)

@@ -13,15 +13,16 @@ import numpy as np
 import torch
 
 from .._version import __version__
+from ..core import MeasuresRows
+from ..data.recording import rows_record
 from ..report import (
     Contender,
     Curve,
     Report,
-    TeacherCard,
     bootstrap,
 )
 from ..store.fingerprint import digest
-from ..teaching import AsIs
+from .cards import cards, seen_by_student
 from .pictures import pictures
 from .trial import CHOSEN, LABELS_ONLY, Trial
 from .verdict import verdict
@@ -64,11 +65,13 @@ def summarise(contest: Contest) -> Report:
             "test": len(first.rows.test),
         },
         test_set=_test_set(first),
-        teachers=_cards(first),
+        teachers=cards(first),
+        inputs=seen_by_student(first),
         curves=_curves(contest.trials),
         acted=_acted(first),
         notes=_notes(contest.trials),
         sources=_sources(first),
+        data=rows_record(first.rows),
         **pictures(first),
         **_intervals(contest.trials),
     )
@@ -123,6 +126,10 @@ def _intervals(trials: Sequence[Trial]) -> dict[str, Any]:
     found: dict[str, dict[str, tuple[float, float]]] = {}
     for result in trial.results:
         answer = result.performance.answer
+        if isinstance(trial.task, MeasuresRows):
+            values = trial.task.row_metrics(answer, batch.target, batch.labelled)[head]
+            found[result.name] = {head: bootstrap(values.cpu().numpy(), draws=BOOTSTRAP_DRAWS)}
+            continue
 
         def one(picked: np.ndarray, answer: Any = answer) -> float:
             place = torch.from_numpy(picked.astype(np.int64))
@@ -130,35 +137,6 @@ def _intervals(trials: Sequence[Trial]) -> dict[str, Any]:
 
         found[result.name] = {head: bootstrap(np.arange(len(row)), one, draws=BOOTSTRAP_DRAWS)}
     return {"interval": "bootstrap over rows", "bootstrap": found}
-
-
-def _cards(trial: Trial) -> tuple[TeacherCard, ...]:
-    batch = trial.rows.batch(trial.rows.taught, inputs=False)
-    assert trial.signals is not None
-    assert trial.ensemble is not None
-    found = trial.signals.gather(batch.row, batch.view)
-    cards: list[TeacherCard] = []
-    for i, teacher in enumerate(trial.teachers):
-        answer = found.answers[i]
-        known = tuple(n for n, c in zip(trial.rows.space.names, answer.coverage.tolist(), strict=True) if c)
-        seen = "unknown" if teacher.seen is None else "unseen"
-        if teacher.name in trial.flags:
-            seen = f"flagged: {trial.flags[teacher.name]}"
-        said = f"{trial.ensemble.calibrations[i]}"
-        if not isinstance(trial.ensemble.calibrations[i], AsIs):
-            said = f"{said}, from {len(trial.heldout)} held-out rows"
-        silent = 1.0 - float(answer.valid.float().mean())
-        print_of = digest(*sorted(f"{k}={v}" for k, v in teacher.fingerprint.items()))[:12]
-        covers = () if len(known) == len(trial.rows.space.names) else known
-        cards.append(TeacherCard(teacher.name, _kind(teacher), print_of, covers, silent, seen, said, teacher.reads))
-    return tuple(cards)
-
-
-def _kind(teacher: Any) -> str:
-    inner = teacher
-    while hasattr(inner, "teacher"):
-        inner = inner.teacher
-    return type(inner).__name__.removesuffix("Teacher")
 
 
 def _curves(trials: Sequence[Trial]) -> tuple[Curve, ...]:

@@ -270,9 +270,10 @@ def slug(name: str) -> str:
 
 
 def default_objective(task: Task) -> Objective:
-    """What is compared unless the user says: KL at temperature 2, binary KL, or squared z-scores; soft share 0.9."""
+    """Unless the user says: KL at temperature 2, binary KL, ListNet, or squared z-scores; soft share 0.9."""
     from ..teaching import terms
 
     if isinstance(task, Regression):
         return Objective((terms.MSE(task.centre, task.spread),), soft=0.9)
-    return Objective((terms.KL(2.0) if task.space.kind == "classes" else terms.BinaryKL(2.0),), soft=0.9)
+    of_kind = {"classes": terms.KL(2.0), "labels": terms.BinaryKL(2.0), "scores": terms.ListNet()}
+    return Objective((of_kind[task.space.kind],), soft=0.9)

@@ -2,12 +2,13 @@
 
 from .classes import Classes, Kind
 from .labels import Labels
+from .scores import Scores
 from .space import FLOOR, Answer, Space
 from .values import Values
 
-KINDS: dict[str, type[Classes] | type[Labels] | type[Values]] = {
-    kind.kind_of_space: kind for kind in (Classes, Labels, Values)
+KINDS: dict[str, type[Classes] | type[Labels] | type[Values] | type[Scores]] = {
+    kind.kind_of_space: kind for kind in (Classes, Labels, Values, Scores)
 }
 """The kinds of answer by the name that files and tasks give them."""
 
-__all__ = ["FLOOR", "KINDS", "Answer", "Classes", "Kind", "Labels", "Space", "Values"]
+__all__ = ["FLOOR", "KINDS", "Answer", "Classes", "Kind", "Labels", "Scores", "Space", "Values"]

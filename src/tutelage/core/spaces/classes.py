@@ -15,6 +15,8 @@ from .space import FLOOR
 
 Kind = Literal["logits", "log_probs", "votes"]
 
+CPU = torch.device("cpu")
+
 _REGISTER = 16
 
 
@@ -136,7 +138,9 @@ class Classes:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Classes:
         """The inverse of `to_arrays` and `meta`."""
-        return Classes(arrays["scores"], meta["kind"], covering(meta["coverage"]), arrays["valid"])
+        return Classes(
+            arrays["scores"], meta["kind"], covering(meta["coverage"], arrays["scores"].device), arrays["valid"]
+        )
 
     @classmethod
     def stack(cls, answers: Sequence[Classes]) -> Classes:
@@ -213,9 +217,11 @@ def _softmax(scores: Tensor, normalise: Callable[[Tensor, int], Tensor]) -> Tens
     return normalise(wide, -1)[..., :classes]
 
 
-def covering(coverage: Tensor | Sequence[bool]) -> Tensor:
-    """Coverage out of `meta`, once made a tensor by this function or as JSON has it."""
-    return coverage if isinstance(coverage, Tensor) else named(torch.tensor(coverage, dtype=torch.bool))
+def covering(coverage: Tensor | Sequence[bool], device: torch.device = CPU) -> Tensor:
+    """Coverage out of `meta`, once made a tensor by this function or as JSON has it, where the answers lie."""
+    if not isinstance(coverage, Tensor):
+        return named(torch.tensor(coverage, dtype=torch.bool, device=device))
+    return coverage if coverage.device == device else named(coverage.to(device))
 
 
 def joined(parts: Sequence[Tensor]) -> Tensor:

@@ -88,7 +88,7 @@ class Labels:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Labels:
         """The inverse of `to_arrays` and `meta`."""
-        return Labels(arrays["logits"], covering(meta["coverage"]), arrays["valid"])
+        return Labels(arrays["logits"], covering(meta["coverage"], arrays["logits"].device), arrays["valid"])
 
     @classmethod
     def stack(cls, answers: Sequence[Labels]) -> Labels:

@@ -77,12 +77,12 @@ class Answer(Protocol):
 
 @dataclass(frozen=True)
 class Space:
-    """A kind of answer and the names of its entries (classes, labels or columns)."""
+    """A kind of answer and the names of its entries (classes, labels, columns, or the column of the candidates)."""
 
     answer: type[Any]
     names: tuple[str, ...]
 
     @property
     def kind(self) -> str:
-        """Name of the kind of answer, as written in files: `classes`, `labels`, `values`."""
+        """Name of the kind of answer, as written in files: `classes`, `labels`, `values`, `scores`."""
         return self.answer.kind_of_space

@@ -95,7 +95,9 @@ class Values:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Values:
         """The inverse of `to_arrays` and `meta`."""
-        return Values(arrays["mean"], arrays.get("scale"), covering(meta["coverage"]), arrays["valid"])
+        return Values(
+            arrays["mean"], arrays.get("scale"), covering(meta["coverage"], arrays["mean"].device), arrays["valid"]
+        )
 
     @classmethod
     def stack(cls, answers: Sequence[Values]) -> Values:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ...core import Columns, InputError
-from ..prepare import as_words
+from ..values import as_words
 from .leak import Leak
 
 MOST_BINS = 64

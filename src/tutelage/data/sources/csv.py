@@ -100,6 +100,11 @@ class LinesOfCsv:
             raise InputError(f"source {self.source!r}: {path} has no names of columns in its first line: {names}")
         return [name or _free(f"column_{place}", names) for place, name in enumerate(names, 1)]
 
+    @property
+    def quick(self) -> bool:
+        """See `Format.quick`."""
+        return False
+
     def find(self, paths: Sequence[Path]) -> Types:
         """Kinds from the first lines of the first file, which some lines from everywhere may only widen."""
         names = self.header(paths[0])

@@ -3,7 +3,8 @@
 Three passes, each only when the one before did not do:
 
 1. the native reader of the engine, with the kinds of the schema; its engine counts broken rules;
-2. records that are malformed are sorted out in Python, the others go to the native reader;
+2. records that are malformed are sorted out, the others go to the native reader; formats that do this about as
+   quickly as a native reader is checked (JSON lines) begin here, except on Spark, where that is one machine's work;
 3. every value of every record is checked in Python, and the good ones are written anew for the native reader.
 """
 
@@ -15,6 +16,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -38,7 +40,8 @@ class Sorting:
     Args:
         source: name of the source.
         shown: path of the file as the user knows it.
-        limit: number of bad records after which going on makes no sense.
+        path: of the file.
+        most: share of bad records that is let pass.
         read: records seen.
         rejected: the bad ones.
         passed_over: name of a value that the schema does not have -> in how many records.
@@ -46,14 +49,26 @@ class Sorting:
 
     source: str
     shown: str
-    limit: float
+    path: Path
+    most: float
     read: int = 0
     rejected: list[Rejected] = field(default_factory=list)
     passed_over: Counter[str] = field(default_factory=Counter)
 
     @property
     def hopeless(self) -> bool:
-        return len(self.rejected) > max(self.limit, 1000)
+        """Whether so many are bad that going on makes no sense, however good the rest may be."""
+        bad = len(self.rejected)
+        return bad > max(self.most * self.read, 1000) and bad > self.most * self._lines
+
+    @cached_property
+    def _lines(self) -> int:
+        """Number of lines of the file."""
+        count = 0
+        with open(self.path, "rb") as file:
+            while block := file.read(1 << 22):
+                count += block.count(b"\n")
+        return count + 1
 
     def reject(self, line: int, offset: int, raw: str, rule: str) -> None:
         """Keeps a bad record."""
@@ -64,6 +79,11 @@ class Sorting:
 class Format(Protocol):
     """How files of one format are read."""
 
+    @property
+    def quick(self) -> bool:
+        """Whether sorting out bad records takes hardly longer than the checks of the native reader."""
+        ...
+
     def find(self, paths: Sequence[Path]) -> Types:
         """Names and kinds of the columns, from samples of the files."""
         ...
@@ -73,7 +93,7 @@ class Format(Protocol):
         ...
 
     def sort(self, path: Path, clean: Path, checker: Checker, sorting: Sorting, *, thorough: bool) -> bool:
-        """Writes the good records of a file to another one, the bad ones into `sorting`.
+        """Writes the good records of a file to another one, unless that would be the same; the bad ones into `sorting`.
 
         Returns whether all values of the good ones are known to be of their kinds; always if `thorough`.
         """
@@ -156,12 +176,11 @@ class _Job:
         frames: list[nw.LazyFrame] = []
         sortings: list[Sorting] = []
         for path in paths:
-            try:
-                frames.append(self.form.fast(self.engine, path, self.schema, checked=False, closed=self.closed))
-            except UnreadableError:
+            frame = self.native(path)
+            if frame is None:
                 frame, sorting = self.sorted(path, checker, thorough=False)
-                frames.append(frame)
                 sortings.append(sorting)
+            frames.append(frame)
         frame = _together(frames)
         rows, broken = violations(frame, self.schema, self.now)
         if broken:
@@ -173,11 +192,19 @@ class _Job:
             self.hint = checker.unit_hint()
         return frame, rows, sortings
 
+    def native(self, path: Path) -> nw.LazyFrame | None:
+        """A file by the native reader alone; None where that cannot read it, or sorting is as quick."""
+        if self.form.quick and self.engine.name != "spark":
+            return None
+        try:
+            return self.form.fast(self.engine, path, self.schema, checked=False, closed=self.closed)
+        except UnreadableError:
+            return None
+
     def sorted(self, path: Path, checker: Checker, *, thorough: bool) -> tuple[nw.LazyFrame, Sorting]:
         """A file by way of a clean copy."""
-        lines = _lines(path)
         for careful in [True] if thorough else [False, True]:
-            sorting = Sorting(self.source, self.names[path], self.most * lines)
+            sorting = Sorting(self.source, self.names[path], path, self.most)
             clean = self.engine.scratch() / f"{len(list(self.engine.scratch().iterdir()))}-{path.name}"
             sure = self.form.sort(path, clean, checker, sorting, thorough=careful)
             if sorting.hopeless:
@@ -189,7 +216,8 @@ class _Job:
                     checker.unit_hint() or hint_for(sorting.rejected),
                 )
             try:
-                return self.form.fast(self.engine, clean, self.schema, checked=sure, closed=False), sorting
+                source = clean if clean.exists() else path
+                return self.form.fast(self.engine, source, self.schema, checked=sure, closed=False), sorting
             except UnreadableError as error:
                 if careful:
                     raise InputError(
@@ -258,12 +286,3 @@ def recode(
 
 def _together(frames: Sequence[nw.LazyFrame]) -> nw.LazyFrame:
     return frames[0] if len(frames) == 1 else nw.concat(list(frames), how="vertical")
-
-
-def _lines(path: Path) -> int:
-    """Number of lines of a file."""
-    count = 0
-    with open(path, "rb") as file:
-        while block := file.read(1 << 22):
-            count += block.count(b"\n")
-    return count + 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,13 +16,15 @@ from ...core.errors import require
 from ..checks import Checker
 from ..contract import Schema
 from ..engines import Engine, Kind, Types
-from ..quarantine import MOST, text_of
-from .files import NO_UTF8, Sorting, read_files
+from ..quarantine import MOST
+from .files import Sorting, read_files
+from .json_records import Sorter
 from .packed import unpacked
+from .plain_lines import PlainLines
 from .protocol import Files, Loaded, digest, expand
-from .values import Lists, fits, flatten, json_kind, misfit, to_time
+from .values import Lists, flatten, json_kind
 
-_BLOCK = 1 << 24
+_BLOCK = 1 << 22
 _BOM = b"\xef\xbb\xbf"
 HEAD = 5000
 _SPOTS, _SPOT = 8, 250
@@ -72,6 +75,11 @@ class LinesOfJson:
     lists: Lists
     most: float
 
+    @property
+    def quick(self) -> bool:
+        """See `Format.quick`."""
+        return True
+
     def find(self, paths: Sequence[Path]) -> Types:
         """Kinds from the first lines of the first file, which some lines from everywhere may only widen."""
         orjson = require("orjson", extra="data", why="read JSON")
@@ -112,97 +120,35 @@ class LinesOfJson:
         return frame.with_columns(*[nw.col(name).list.len().cast(nw.Int64) for name in counted])
 
     def sort(self, path: Path, clean: Path, checker: Checker, sorting: Sorting, *, thorough: bool) -> bool:
-        """See `Format.sort`."""
-        sorter = _Sorter(checker, self.lists, sorting, thorough)
-        offset, line = 0, 0
-        with open(path, "rb") as file, open(clean, "wb") as out:
-            for lines in _blocks(file):
-                start = offset
-                if line == 0 and lines[0].startswith(_BOM):
-                    lines[0], start = lines[0][3:], 3
-                sorter.block(lines, line, start, out)
-                offset = start + sum(map(len, lines)) + len(lines)
-                line += len(lines)
+        """See `Format.sort`; the clean file is not written where all lines are plainly good."""
+        sorter = Sorter(checker, self.lists, sorting, thorough)
+        plain = (
+            None
+            if thorough
+            else PlainLines(sorter.shapes(line for line, _ in sample(path, _SPOT)), checker.schema.types, self.lists)
+        )
+        offset, line, out = 0, 0, None
+        with open(path, "rb") as file, ExitStack() as stack:
+            for content in _blocks(file):
+                start, size = offset, len(content)
+                if line == 0 and content.startswith(_BOM):
+                    content, start = content[3:], 3
+                    out = stack.enter_context(open(clean, "wb"))
+                if plain is None:
+                    lines = content.split(b"\n")
+                    good, line = sorter.block(lines, line, start), line + len(lines)
+                else:
+                    good, count = sorter.told(plain, content, line, start)
+                    line += count
+                if out is None and (good is not content or thorough):
+                    out = stack.enter_context(open(clean, "wb"))
+                    _copy(path, out, offset)
+                if out is not None and good:
+                    out.writelines((good, b"\n"))
+                offset += size + 1
                 if sorting.hopeless:
                     break
         return True
-
-
-class _Sorter:
-    def __init__(self, checker: Checker, lists: Lists, sorting: Sorting, thorough: bool) -> None:
-        orjson = require("orjson", extra="data", why="read JSON")
-        self.loads, self.dumps, self.broken = orjson.loads, orjson.dumps, orjson.JSONDecodeError
-        self.checker, self.lists, self.sorting, self.thorough = checker, lists, sorting, thorough
-        self.types = checker.schema.types
-        self.verdicts: dict[tuple[Any, ...], tuple[str | None, tuple[str, ...]]] = {}
-
-    def block(self, lines: list[bytes], first: int, offset: int, out: BinaryIO) -> None:
-        """Sorts some lines; `first` is the number of lines before them, `offset` that of bytes."""
-        bad: list[tuple[int, str]] = []
-        good: list[bytes] = []
-        loads, broken, verdicts = self.loads, self.broken, self.verdicts
-        for place, line in enumerate(lines):
-            try:
-                record = loads(line)
-            except broken as error:
-                if line.strip():
-                    wrong = str(error).partition(":")[0]
-                    bad.append((place, NO_UTF8 if "UTF-8" in wrong else f"is no JSON: {wrong}"))
-                continue
-            if type(record) is dict:
-                shape = (*record, *map(type, record.values()))
-                if shape not in verdicts:
-                    shape = self.judge(record, shape)
-                rule, over = verdicts[shape]
-                if over:
-                    self.sorting.passed_over.update(over)
-                if rule is None and self.thorough:
-                    rule, line = self.look(record)
-            else:
-                rule = "is no JSON object"
-            if rule is None:
-                good.append(line)
-            else:
-                bad.append((place, rule))
-        done = 0
-        for place, rule in bad:
-            offset += sum(map(len, lines[done:place])) + place - done
-            self.sorting.reject(first + place + 1, offset, text_of(lines[place]), rule)
-            done = place
-        self.sorting.read += len(good) + len(bad)
-        out.write(b"\n".join(good) + b"\n" if good else b"")
-
-    def judge(self, record: Mapping[str, Any], shape: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Decides about all records of the shape of this one: of the same names and types."""
-        if dict in shape or list in shape:
-            shape = tuple(_shape(record))
-            if shape in self.verdicts:
-                return shape
-        rule = None
-        over: list[str] = []
-        for name, value in flatten(record, self.lists):
-            if name in self.types:
-                kind = self.types[name]
-                rule = rule or (None if fits(value, kind, like=True) else misfit(name, value, kind))
-            elif value is not None and any(other.startswith(f"{name}.") for other in self.types):
-                rule = rule or f"column {name!r} is an object and holds a plain value"
-            elif any(name.startswith(f"{other}.") for other in self.types):
-                rule = rule or f"column {name.rpartition('.')[0]!r} is a plain value and holds an object"
-            else:
-                over.append(name)
-        self.verdicts[shape] = rule, tuple(over)
-        return shape
-
-    def look(self, record: Mapping[str, Any]) -> tuple[str | None, bytes]:
-        """The first rule that a record of good shape breaks, and the record written anew, each name once."""
-        flat = dict(flatten(record, self.lists))
-        values: dict[str, Any] = {}
-        for name, kind in self.types.items():
-            value = flat.get(name)
-            if not fits(value, kind):
-                return misfit(name, value, kind), b""
-            values[name] = to_time(value) if kind == "time" and value is not None else value
-        return self.checker.wrong(values), self.dumps(record)
 
 
 def _clear(seen: Mapping[str, int]) -> list[str]:
@@ -245,27 +191,23 @@ def sample(path: Path, head: int = HEAD) -> Iterator[tuple[bytes, bool]]:
                 yield line, False
 
 
-def _blocks(file: BinaryIO) -> Iterator[list[bytes]]:
-    """The lines of a file without their ends, some megabytes at a time."""
+def _blocks(file: BinaryIO) -> Iterator[bytes]:
+    """Whole lines of a file, some megabytes at a time, without the end of the last one."""
     rest = b""
     while block := file.read(_BLOCK):
-        lines = (rest + block).split(b"\n")
-        rest = lines.pop()
-        if lines:
-            yield lines
+        content, found, rest_of_block = block.rpartition(b"\n")
+        if found:
+            yield rest + content
+            rest = rest_of_block
+        else:
+            rest += block
     if rest:
-        yield [rest]
+        yield rest
 
 
-def _shape(value: Any) -> Iterator[Any]:
-    if isinstance(value, dict):
-        yield "{"
-        for name, inner in value.items():
-            yield name
-            yield from _shape(inner)
-        yield "}"
-    elif isinstance(value, list):
-        yield "["
-        yield frozenset(map(type, value))
-    else:
-        yield type(value)
+def _copy(path: Path, out: BinaryIO, size: int) -> None:
+    """The first bytes of a file."""
+    with open(path, "rb") as file:
+        while size > 0 and (block := file.read(min(size, _BLOCK))):
+            out.write(block)
+            size -= len(block)

@@ -10,7 +10,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 
 from ...core import InputError
-from ..prepare import stability
+from ..shift import stability
 from ..sketch import Counts, Quantiles
 from .step import Column, Given, Kind, Role, State, Summaries, check_columns
 

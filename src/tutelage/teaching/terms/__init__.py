@@ -4,6 +4,7 @@ from .classes import JSD, KL, CrossEntropy, ReverseKL, SquaredError, TotalVariat
 from .decoupled import DKD
 from .labels import BinaryCrossEntropy, BinaryKL
 from .logits import DIST, LSKD, LogitL1, LogitMSE
+from .ranking import ListNet, PlackettLuce
 from .values import L1, MSE, GaussianKL, GaussianNLL, Huber
 
 __all__ = [
@@ -20,8 +21,10 @@ __all__ = [
     "GaussianKL",
     "GaussianNLL",
     "Huber",
+    "ListNet",
     "LogitL1",
     "LogitMSE",
+    "PlackettLuce",
     "ReverseKL",
     "SquaredError",
     "TotalVariation",
