@@ -169,6 +169,14 @@ def test_drawn_candidates_hold_all_that_is_relevant(journey: Path, engine: Engin
     assert np.corrcoef(drawn, np.log(task.sampling))[0, 1] > 0.8
 
 
+def test_as_many_candidates_are_drawn_as_there_are(journey: Path, engine: Engine, bin_: Quarantine) -> None:
+    for drawn in (0, 10_000):
+        with pytest.raises(
+            InputError, match=rf"drawn={drawn} candidates of 290 items: give at least 1 and at most all"
+        ):
+            rank_groceries(journey, engine, bin_, "sources", 1.0, drawn)
+
+
 def test_weekly_recommenders_learn_from_the_weeks_before(journey: Path, engine: Engine, bin_: Quarantine) -> None:
     case = rank_groceries(journey, engine, bin_, "sources", 1.0, None)
     moment = case.rows.columns["moment"]

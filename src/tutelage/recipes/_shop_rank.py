@@ -159,10 +159,14 @@ def asked(
         record: of the sources.
 
     Raises:
-        InputError: a share of labels is none.
+        InputError: a share of labels is none, or there are fewer items than are to be drawn.
     """
     if not 0.0 < labelled <= 1.0:
         raise InputError(f"labelled is a share of rows in (0, 1], got {labelled}")
+    if drawn is not None and not 0 < drawn <= moments[0].seen.shape[1]:
+        raise InputError(
+            f"drawn={drawn} candidates of {moments[0].seen.shape[1]} items: give at least 1 and at most all"
+        )
     users = [np.flatnonzero(one.history.any(1) & one.relevant.any(1)) for one in moments]
     at = np.repeat(np.arange(len(moments)), [len(own) for own in users])
     parts = [np.concatenate([getattr(m, name)[own] for m, own in zip(moments, users, strict=True)]) for name in FIELDS]
