@@ -81,31 +81,22 @@ def coupons(folder: Path, engine: Engine, quarantine: Quarantine, who: Who, labe
 def read_journey(
     folder: Path, engine: Engine, quarantine: Quarantine
 ) -> tuple[dict[str, nw.LazyFrame[Any]], DataRecord]:
-    """The tables that the shop needs, under the names of the public package."""
-    names = ("transactions", "products", "coupons", "coupon_redemptions", "campaigns", "campaign_descriptions")
-    sources = [Csv(name, table_file(folder, name)) for name in (*names, "demographics")]
-    return read_all(sources, engine, quarantine)
-
-
-def coupons_table(engine: Engine, frames: Mapping[str, nw.LazyFrame[Any]]) -> dict[str, np.ndarray]:
-    """One row per household and campaign that it received."""
-    sent = frames["campaigns"].join(frames["campaign_descriptions"], on="campaign_id")
-    return _joined(engine, {**frames, "sent": sent})
+    """The tables, under the names of the public package; campaigns with their dates are one, `sent`."""
+    names = ("transactions", "coupons", "coupon_redemptions", "campaigns", "campaign_descriptions", "demographics")
+    frames, record = read_all([Csv(name, table_file(folder, name)) for name in names], engine, quarantine)
+    sent = frames.pop("campaigns").join(frames.pop("campaign_descriptions"), on="campaign_id")
+    return {name: engine.keep(frame) for name, frame in {**frames, "sent": sent}.items()}, record
 
 
 def audited(folder: Path, engine: Engine, quarantine: Quarantine) -> Audited:
     """What of the coupons can be audited: purchases, redemptions and campaigns, from two days on replaced by others."""
-    frames, _ = read_journey(folder, engine, quarantine)
-    sent = frames["campaigns"].join(frames["campaign_descriptions"], on="campaign_id")
+    tables, _ = read_journey(folder, engine, quarantine)
     times = {"transactions": "transaction_timestamp", "coupon_redemptions": "redemption_date", "sent": "start_date"}
-    tables = {**{name: engine.keep(frame) for name, frame in frames.items()}, "sent": engine.keep(sent)}
-    for name in ("campaigns", "campaign_descriptions", "products"):
-        del tables[name]
     records = {name: Records(frame, times.get(name)) for name, frame in tables.items()}
-    table = _joined(engine, tables)
+    table = coupons_table(engine, tables)
 
     def build(changed: dict[str, Any]) -> Any:
-        made = _joined(engine, changed)
+        made = coupons_table(engine, changed)
         return engine.table({name: c.tolist() if c.dtype == object else c for name, c in made.items()})
 
     joining = Joining(
@@ -131,7 +122,8 @@ def split_in_time(table: Mapping[str, np.ndarray]) -> Split:
     return Split(*(np.flatnonzero(part) for part in parts), unused=np.flatnonzero(unused))
 
 
-def _joined(engine: Engine, frames: Mapping[str, nw.LazyFrame[Any]]) -> dict[str, np.ndarray]:
+def coupons_table(engine: Engine, frames: Mapping[str, nw.LazyFrame[Any]]) -> dict[str, np.ndarray]:
+    """One row per household and campaign that it received, from the tables of `read_journey`."""
     pair, time = ("household_id", "campaign_id"), ("start_date", "transaction_timestamp")
     spine = frames["sent"]
     spine = engine.keep(spine.with_columns(days=(nw.col("end_date") - nw.col("start_date")).dt.total_minutes() / 1440))
