@@ -20,14 +20,73 @@ from pathlib import Path
 from typing import Any
 
 import claims
-import feed
 import harness
 import numpy as np
 import polars
 
+from tutelage.data.fitted import FittedRecipe
+from tutelage.data.recipe import Recipe
+from tutelage.data.steps import Codes, Impute, OneHot, Scale
+
+NUMBERS = tuple(f"x{number}" for number in range(8))
+WORDS = ("colour", "shop")
 TRAIN = 5000
 SELDOM = 20
 """Peers serve so many times fewer records a round."""
+
+
+def raw(rows: int) -> dict[str, np.ndarray]:
+    chance = np.random.default_rng(0)
+    found: dict[str, Any] = {name: chance.normal(5.0, 2.0, rows) for name in NUMBERS}
+    for column in found.values():
+        column[chance.random(rows) < 0.05] = np.nan
+    found |= {name: np.array(chance.choice(list("abcdefgh"), rows), dtype=object) for name in WORDS}
+    return found
+
+
+def records(count: int) -> list[dict[str, Any]]:
+    columns = raw(count)
+    return [{name: column[row] for name, column in columns.items()} for row in range(count)]
+
+
+def fitted(folder: Path) -> FittedRecipe:
+    steps = (Impute(NUMBERS), Scale(NUMBERS), Codes(WORDS), OneHot(WORDS, known=True))
+    Recipe(steps, {"features": (*NUMBERS, *WORDS)}).fit(raw(TRAIN)).save(folder)
+    return FittedRecipe.load(folder)
+
+
+def served(count: int) -> harness.Work:
+    with tempfile.TemporaryDirectory() as folder:
+        ready = fitted(Path(folder))
+    given = records(count)
+
+    def work() -> None:
+        for record in given:
+            ready.one(record)
+
+    return work
+
+
+def by_hand(count: int) -> harness.Work:
+    with tempfile.TemporaryDirectory() as folder:
+        ready = fitted(Path(folder))
+    fill, scale, codes = (ready.states[n] for n in range(3))
+    places = [{value: n for n, value in enumerate(codes[name])} for name in WORDS]
+    width = sum(map(len, places))
+    given = records(count)
+
+    def work() -> None:
+        for record in given:
+            x = np.array([record[name] for name in NUMBERS])
+            x = (np.where(np.isnan(x), fill["fill"], x) - scale["shift"]) / scale["width"]
+            hot, start = np.zeros(width), 0
+            for name, place in zip(WORDS, places, strict=True):
+                if record[name] in place:
+                    hot[start + place[record[name]]] = 1.0
+                start += len(place)
+            np.concatenate([x, hot]).astype(np.float32)
+
+    return work
 
 
 def pipelines() -> tuple[Any, Any]:
@@ -44,7 +103,7 @@ def by_sklearn() -> Any:
     from sklearn.compose import ColumnTransformer
 
     numbers, hot = pipelines()
-    return ColumnTransformer([("numbers", numbers, list(feed.NUMBERS)), ("words", hot, list(feed.WORDS))])
+    return ColumnTransformer([("numbers", numbers, list(NUMBERS)), ("words", hot, list(WORDS))])
 
 
 def by_skrub() -> Any:
@@ -61,11 +120,11 @@ def frame(columns: dict[str, Any]) -> polars.DataFrame:
 
 def peer(name: str, count: int) -> harness.Work:
     """A fitted peer, saved and loaded, whose answers are those of the recipe."""
-    model = pickle.loads(pickle.dumps(PEERS[name]().fit(frame(feed.raw(TRAIN)))))
+    model = pickle.loads(pickle.dumps(PEERS[name]().fit(frame(raw(TRAIN)))))
     with tempfile.TemporaryDirectory() as folder:
-        ready = feed.fitted(Path(folder))
-    types = frame(feed.raw(TRAIN)).schema
-    given = [{n: None if v != v else v for n, v in record.items()} for record in feed.records(count)]
+        ready = fitted(Path(folder))
+    types = frame(raw(TRAIN)).schema
+    given = [{n: None if v != v else v for n, v in record.items()} for record in records(count)]
     for record in given[:5]:
         row = np.asarray(model.transform(polars.DataFrame([record], schema=types)), dtype=float)[0]
         assert np.allclose(np.sort(row), np.sort(ready.one(record)["features"][0]), atol=1e-5)
@@ -95,8 +154,8 @@ def main() -> None:
     few = max(count // SELDOM, 2)
     names = [name for name in PEERS if installed(name)]
     setups: dict[str, harness.Setup] = {
-        "tutelage": partial(feed.served, count),
-        "NumPy by hand": partial(feed.by_hand, count),
+        "tutelage": partial(served, count),
+        "NumPy by hand": partial(by_hand, count),
         **{name: partial(peer, name, few) for name in names},
     }
     times = harness.measure(setups, given.rounds, apart=not given.smoke)
