@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 JOBS ?= auto
-EXTRAS = sklearn,gbm,onnx,report
+EXTRAS = data,sklearn,gbm,onnx,report
 
 BIN = $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
