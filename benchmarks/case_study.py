@@ -28,13 +28,13 @@ from claims import Claim
 from tutelage.recipes.shop import BUY, RANK, shop
 from tutelage.report import Contender, Report
 from tutelage.report.stats import interval, paired
+from tutelage.train.trial import ALL_LABELS, CHOSEN, LABELS_ONLY
 
 SHOPS, WHO = ("made-up", "sessions", "films", "groceries"), ("sources", "table", "both")
 MEASURES = {
     "buy": ("accuracy", "precision", "recall", "f1", "cross_entropy", "roc_auc"),
     "rank": ("recall@10", "ndcg@10", "hit@10", "mrr", "coverage@10"),
 }
-ALONE, CHOSEN = "student: labels only", "student: chosen fusion"
 
 
 def main() -> None:
@@ -79,18 +79,20 @@ def show(on: str, task: str, who: Sequence[str], **settings: float | None) -> li
             report: Report = shop(on=on, task=task, teachers=teachers, **settings)  # type: ignore[arg-type]
         found = {contender.name: contender for contender in report.contenders}
         if alone is None:
-            alone = found[ALONE]
+            alone = found[LABELS_ONLY]
             _line("student, no teachers", alone, None, measures)
+            if ALL_LABELS in found:
+                _line("student, no teachers, all labels that teachers had", found[ALL_LABELS], alone, measures)
         names = {CHOSEN: "student, chosen fusion", "student: plain mean": "student, plain mean"}
         names |= {"student: best single teacher": "student, best single teacher"}
         names |= {"ensemble of the teachers": "the teachers themselves, fused"}
         for name, called in names.items():
-            _line(f"{called} ({teachers})", found[name], found[ALONE] if "student" in name else None, measures)
+            _line(f"{called} ({teachers})", found[name], found[LABELS_ONLY] if "student" in name else None, measures)
         for contender in report.contenders:
             if contender.role == "teacher" and teachers == who[-1]:
                 _line(f"teacher {contender.name}", contender, None, measures)
         for measure in measures[:2] if task == "rank" else ("accuracy", "f1", "cross_entropy"):
-            gain, half = paired(found[CHOSEN].metrics[measure], found[ALONE].metrics[measure])
+            gain, half = paired(found[CHOSEN].metrics[measure], found[LABELS_ONLY].metrics[measure])
             what = f"{on}, {task}, teachers {teachers}: {measure}, chosen fusion less no teachers"
             gains.append(Claim(what, gain, gain - half, gain + half, None, ""))
         print(f"<!-- {teachers}: {time.perf_counter() - start:.0f} s; {report.verdict} -->", flush=True)
