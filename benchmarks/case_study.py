@@ -87,6 +87,8 @@ def show(on: str, task: str, who: Sequence[str], **settings: float | None) -> li
         names |= {"student: best single teacher": "student, best single teacher"}
         names |= {"ensemble of the teachers": "the teachers themselves, fused"}
         for name, called in names.items():
+            if name not in found:  # the plain mean was chosen
+                continue
             _line(f"{called} ({teachers})", found[name], found[LABELS_ONLY] if "student" in name else None, measures)
         for contender in report.contenders:
             if contender.role == "teacher" and teachers == who[-1]:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from sklearn.ensemble import RandomForestClassifier
 from torch import Tensor, nn
 
 import tutelage as tl
@@ -23,6 +24,7 @@ from tutelage.fusion import Entropy, GeometricMean, Mean
 from tutelage.report import Report
 from tutelage.teaching.terms import KL
 from tutelage.train import Cost, Training
+from tutelage.train.trial import learnt_from
 
 QUICK = Training(2, 16)
 NOBODY = np.zeros(0, dtype=np.int64)
@@ -266,6 +268,31 @@ def test_unlabelled_training_rows_learn_from_teachers_alone() -> None:
     assert "student: labels only" not in names
     assert "student: chosen fusion" in names
     assert any("84 of 84 training rows are unlabelled" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("kind", ["plain", "bound"])
+def test_labels_that_only_teachers_saw_stand_beside_as_a_baseline(kind: str) -> None:
+    rows = table()
+    few = rows.with_labels(np.concatenate([rows.train[::4], rows.validation]))
+    binding = tl.Binding("features", filled=("features",)) if kind == "bound" else None
+
+    def forest() -> RandomForestClassifier:
+        return RandomForestClassifier(10, n_jobs=1)
+
+    def names(row: np.ndarray) -> set[str]:
+        taught = tl.train_models(few, forest, 2, row=row, folds=3, binding=binding)
+        report = tl.distill(net, few, taught, fusion=Entropy(), training=QUICK, seeds=[0])
+        return {one.name for one in report.contenders}
+
+    assert "student: all labels the teachers had" in names(few.train)
+    assert "student: all labels the teachers had" not in names(few.labelled_train)
+
+
+def test_the_baseline_of_all_labels_learns_from_exactly_those() -> None:
+    rows = table()
+    few = rows.with_labels(np.concatenate([rows.train[::4], rows.validation]))
+    (teacher,) = tl.train_models(few, lambda: RandomForestClassifier(10, n_jobs=1), 1, row=few.train[::2], folds=3)
+    assert set(np.concatenate(list(learnt_from(teacher))).tolist()) == set(few.train[::2].tolist())
 
 
 def test_each_student_has_its_own_tensorboard_folder(tmp_path: Path) -> None:

@@ -236,13 +236,13 @@ class Trial:
         self.tell(f"seed {self.seed}: measuring teachers", done, total)
 
     def _labels_of_teachers(self) -> np.ndarray:
-        """Rows beyond the student's own whose labels the teachers were trained with."""
-        known = [teacher.seen for teacher in self.teachers if teacher.seen is not None]
+        """Rows whose labels the teachers were trained with and the student does not see."""
+        known = [row for teacher in self.teachers for row in learnt_from(teacher)]
         if not known:
             return np.zeros(0, dtype=np.int64)
-        extra = np.unique(np.concatenate(known))
-        own = np.concatenate([self.rows.taught, self.rows.test.open("keeping test rows out of the teachers' labels")])
-        return extra[~np.isin(extra, own)]
+        rows, extra = self.rows, np.unique(np.concatenate(known))
+        test = rows.test.open("keeping test rows out of the teachers' labels")
+        return extra[~np.isin(extra, np.concatenate([rows.labelled_train, rows.validation, test]))]
 
     def _flag(self, signals: SignalSource) -> None:
         """Notes which teachers seem to have been trained on the training rows; held-out rows shrink to validation."""
@@ -257,6 +257,13 @@ class Trial:
                 self.flags[name] = reason
         if self.flags:
             self.heldout = np.intersect1d(self.heldout, self.rows.validation)
+
+
+def learnt_from(teacher: Any) -> Iterator[np.ndarray]:
+    """Row numbers that a teacher, or whatever it is made of, was trained on, as far as it says so."""
+    yield from (row for row in (teacher.seen, getattr(teacher, "fitted_on", None)) if row is not None)
+    for member in getattr(teacher, "members", ()):
+        yield from learnt_from(member)
 
 
 def labelled_rows(rows: Rows) -> np.ndarray:
