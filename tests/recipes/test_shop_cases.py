@@ -16,7 +16,7 @@ from tutelage.data.quarantine import Quarantine
 from tutelage.data.sources import Csv
 from tutelage.recipes._shop_case import Case, read_all
 from tutelage.recipes._shop_coupons import TEST, VALIDATE, coupons, coupons_table, read_journey
-from tutelage.recipes._shop_movies import films_table, per_user, share_of
+from tutelage.recipes._shop_films import films_table, per_user, share_of
 from tutelage.recipes._shop_rank import rank_films, rank_groceries
 from tutelage.recipes._shop_rankers import Content, Ease, Factors, Neighbours, Popular, with_properties
 from tutelage.recipes._shop_sessions import sessions

@@ -30,7 +30,7 @@ from ..nets import TwoTowers
 from ..tasks import Ranking
 from ._shop_case import Case, Who, read_all
 from ._shop_coupons import table_file
-from ._shop_movies import GENRES, LIKED, genres, share_of
+from ._shop_films import GENRES, LIKED, genres, share_of
 from ._shop_rankers import again_and_again, learners, out_of_fold
 
 MOMENTS, TESTED = (0.3, 0.4, 0.5, 0.6, 0.7), 0.8

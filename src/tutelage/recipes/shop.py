@@ -30,8 +30,8 @@ from ..train.contest import Progress
 from . import _shop_coupons, _shop_made
 from ._shop_case import Case, Who
 from ._shop_coupons import coupons
+from ._shop_films import films
 from ._shop_made import made_up
-from ._shop_movies import films
 from ._shop_rank import rank_films, rank_groceries
 from ._shop_sessions import sessions
 
