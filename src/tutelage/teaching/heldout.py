@@ -93,7 +93,8 @@ def flag_seen(answer_train: Any, answer_heldout: Any, train: Batch, heldout: Bat
         return None
     return (
         f"its loss is {float(inside.mean()):.3f} on training rows and {float(outside.mean()):.3f} on held-out rows "
-        f"({gap / max(error, 1e-9):.0f} standard errors apart): it has probably been trained on them"
+        f"({gap / max(error, 1e-9):.0f} standard errors apart): it has probably been trained on them, unless "
+        "training rows are easier for everybody, as earlier times may be"
     )
 
 
