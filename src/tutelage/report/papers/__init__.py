@@ -1,0 +1,11 @@
+"""The catalogue of works, one file per part of the field; a new file is one line here."""
+
+from __future__ import annotations
+
+from .answers import PAPERS as ANSWERS
+from .paper import Paper
+
+CATALOGUE: dict[str, Paper] = {**ANSWERS}
+"""Citation key to work."""
+
+__all__ = ["CATALOGUE", "Paper"]
