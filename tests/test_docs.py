@@ -39,6 +39,7 @@ PACKAGES = (
     "tutelage.tasks",
     "tutelage.teachers",
     "tutelage.teaching",
+    "tutelage.teaching.features",
     "tutelage.teaching.terms",
     "tutelage.testing",
     "tutelage.train",

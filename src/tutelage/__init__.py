@@ -11,7 +11,20 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .core import Batch, Classes, InputError, Labels, Scores, Signals, Space, Step, TutelageError, Values
+    from .core import (
+        Batch,
+        Classes,
+        Features,
+        InputError,
+        Labels,
+        Scores,
+        Signals,
+        Space,
+        Step,
+        TutelageError,
+        Values,
+        capture,
+    )
     from .data import Rows, read_images, read_table, recipe_for, rows_of
     from .nets import MLP, ConvNet, TwoTowers
     from .report import Report
@@ -20,6 +33,7 @@ if TYPE_CHECKING:
     from .teachers import (
         Binding,
         EstimatorTeacher,
+        FeatureTeacher,
         ModuleTeacher,
         OnnxTeacher,
         RankingTeacher,
@@ -29,7 +43,7 @@ if TYPE_CHECKING:
         load_teacher,
         optimised,
     )
-    from .teaching import Distillation, Ensemble, Live, Memory, Objective
+    from .teaching import Distillation, Ensemble, Hint, Live, Memory, Objective
     from .train import (
         Lane,
         OutOfFold,
@@ -48,15 +62,15 @@ if TYPE_CHECKING:
     )
 
 HOME = {
-    "core": "Batch Classes InputError Labels Scores Signals Space Step TutelageError Values",
+    "core": "Batch Classes Features InputError Labels Scores Signals Space Step TutelageError Values capture",
     "data": "Rows read_images read_table recipe_for rows_of",
     "nets": "MLP ConvNet TwoTowers",
     "report": "Report",
     "store": "Store",
     "tasks": "Classification MultiLabel Ranking Regression",
-    "teachers": "Binding EstimatorTeacher ModuleTeacher OnnxTeacher RankingTeacher RuleTeacher aligned bound "
-    "load_teacher optimised",
-    "teaching": "Distillation Ensemble Live Memory Objective",
+    "teachers": "Binding EstimatorTeacher FeatureTeacher ModuleTeacher OnnxTeacher RankingTeacher RuleTeacher aligned "
+    "bound load_teacher optimised",
+    "teaching": "Distillation Ensemble Hint Live Memory Objective",
     "train": "Lane OutOfFold Run Training calculate_differences distill evaluate_performance fit "
     "generate_distillation_targets generate_predictions load optimize_model sweep train_models",
 }
@@ -72,6 +86,9 @@ __all__ = [
     "Distillation",
     "Ensemble",
     "EstimatorTeacher",
+    "FeatureTeacher",
+    "Features",
+    "Hint",
     "InputError",
     "Labels",
     "Lane",
@@ -102,6 +119,7 @@ __all__ = [
     "aligned",
     "bound",
     "calculate_differences",
+    "capture",
     "distill",
     "evaluate_performance",
     "fit",

@@ -1,7 +1,9 @@
 """The nouns of the house: rows in a batch, answers in a space, and the roles that use them."""
 
 from .batch import Batch
+from .capture import Captured, capture
 from .errors import InputError, LeakageError, MissingExtraError, StoreError, TutelageError, require
+from .feature_term import FeatureTerm, LearningTerm
 from .protocols import (
     INVARIANTS,
     NEEDS,
@@ -9,6 +11,7 @@ from .protocols import (
     Context,
     Fittable,
     Fusion,
+    HasHead,
     KnowsRows,
     Renewable,
     SignalSource,
@@ -20,7 +23,7 @@ from .protocols import (
 )
 from .shortcuts import Blind, Graded, HardGraded, Mixing, Pulling
 from .signals import Signals
-from .spaces import FLOOR, KINDS, Answer, Classes, Labels, Scores, Space, Values
+from .spaces import FLOOR, KINDS, Answer, Classes, Features, Labels, Scores, Space, Values
 from .task import MeasuresRows, Task
 
 __all__ = [
@@ -31,17 +34,22 @@ __all__ = [
     "Answer",
     "Batch",
     "Blind",
+    "Captured",
     "Classes",
     "Columns",
     "Context",
+    "FeatureTerm",
+    "Features",
     "Fittable",
     "Fusion",
     "Graded",
     "HardGraded",
+    "HasHead",
     "InputError",
     "KnowsRows",
     "Labels",
     "LeakageError",
+    "LearningTerm",
     "MeasuresRows",
     "MissingExtraError",
     "Mixing",
@@ -60,5 +68,6 @@ __all__ = [
     "TutelageError",
     "Values",
     "Weights",
+    "capture",
     "require",
 ]

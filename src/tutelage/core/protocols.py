@@ -67,6 +67,15 @@ class KnowsRows(Protocol):
 
 
 @runtime_checkable
+class HasHead(Protocol):
+    """A teacher that lends its own classifier, for methods that pass the student's features through it."""
+
+    def head(self, features: Tensor) -> Tensor:
+        """Class scores [B, C] of features [B, ...] as this teacher's layer gives them; differentiable."""
+        ...
+
+
+@runtime_checkable
 class SignalSource(Protocol):
     """Where signals come from: a store on disk, live teachers, or memory.
 

@@ -3,6 +3,7 @@
 from .align import aligned
 from .binding import Binding
 from .bound import bound
+from .captured import FeatureTeacher
 from .estimator import EstimatorTeacher
 from .exported import ExportedTeacher
 from .keep import load_saved, save_teacher
@@ -20,6 +21,7 @@ __all__ = [
     "Binding",
     "EstimatorTeacher",
     "ExportedTeacher",
+    "FeatureTeacher",
     "ModuleTeacher",
     "OnnxTeacher",
     "Optimised",

@@ -3,6 +3,7 @@
 from .calibration import AsIs, Calibration, Confusion, Residual, Standardised, Temperature, calibrate
 from .distillation import Distillation
 from .ensemble import Ensemble
+from .hints import Hint
 from .objective import Loss, Objective, Part, add_counts
 from .planner import Plan
 from .saved import load_ensemble, save_ensemble
@@ -14,6 +15,7 @@ __all__ = [
     "Confusion",
     "Distillation",
     "Ensemble",
+    "Hint",
     "Live",
     "Loss",
     "Memory",

@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from ..core import (
     Batch,
     Context,
-    Fittable,
     Fusion,
     InputError,
     Renewable,
@@ -30,14 +29,15 @@ from ..core import (
     Task,
     Weights,
 )
-from ..fusion import PerTeacher
 from . import calibration as calibrating
-from . import closed
+from . import closed, joining
+from . import hints as hinting
 from .calibration import AsIs, Calibration
 from .fusing import beside, fuse, seen
-from .means import Means, key_of
+from .hints import Hint
+from .means import Means, kept_means
 from .mixtures import Mixer
-from .objective import Loss, Objective, Part, assemble, reduce, squares
+from .objective import Loss, Objective, Part, assemble, heeded, reduce, squares
 from .planner import Plan, choose
 from .statistics import Mixture
 
@@ -55,6 +55,7 @@ class Distillation:
         means: statistics computed beforehand, see `prepared`.
         heldout: row numbers that the fusion was fitted on, for fusions that look at the student there.
         generator: source of chance for fusions that need it.
+        hints: comparisons of features, beside the objective; see `Hint`.
 
     Raises:
         InputError: names, spaces, needs or shares do not fit together.
@@ -68,29 +69,14 @@ class Distillation:
     means: Means | None = None
     heldout: Tensor | None = None
     generator: torch.Generator | None = field(default=None, repr=False)
+    hints: tuple[Hint, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.calibrations:
             object.__setattr__(self, "calibrations", tuple(AsIs() for _ in self.source.names))
-        if isinstance(self.fusion, PerTeacher) and self.source.names:
-            object.__setattr__(self, "fusion", self.fusion.bound(self.source.names))
-        if len(self.calibrations) != len(self.source.names):
-            raise InputError(
-                f"{len(self.source.names)} teachers need as many calibrations, got {len(self.calibrations)}"
-            )
-        if len(set(self.source.names)) != len(self.source.names):
-            raise InputError(f"teachers need different names, got {list(self.source.names)}")
-        if isinstance(self.fusion, Fittable) and not self.fusion.fitted:
-            raise InputError(
-                f"fusion {self.fusion.name!r} learns from held-out rows: call fusion.fit(signals, target, labelled), "
-                "or let tl.distill do it"
-            )
-        for term in self.objective.terms:
-            if term.answers != self.task.space.kind:
-                raise InputError(
-                    f"term {term.name!r} compares {term.answers}, but the task {self.task.name!r} answers with "
-                    f"{self.task.space.kind}: choose a term made for {self.task.space.kind}"
-                )
+        object.__setattr__(self, "fusion", joining.named(self.fusion, self.source.names))
+        joining.check(self.source.names, self.calibrations, self.fusion, self.objective, self.task)
+        hinting.check(self.hints, (term.name for term in self.objective.terms))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -106,7 +92,21 @@ class Distillation:
     def trainable(self) -> nn.ModuleDict:
         """Parts that learn beside the student (adapters, gates), by name; never a teacher."""
         parts = {part.name: part for part in (self.fusion, *self.objective.terms) if isinstance(part, nn.Module)}
-        return nn.ModuleDict(parts)
+        hinted = {hint.name: hint.parts for hint in self.hints if hint.parts}
+        return nn.ModuleDict(parts | ({"hints": nn.ModuleDict(hinted)} if hinted else {}))
+
+    def sized(self, student: nn.Module, batch: Batch) -> Distillation:
+        """The same with fresh adapters for the features of this student; the same where no hint needs one.
+
+        Call it before `attach` and the optimiser; `fit` does. The student runs once, and stays as it is.
+
+        Args:
+            student: whose layers the hints name.
+            batch: a few rows that the teachers of the hints know, on the student's device.
+        """
+        if not self.hints or any(hint.parts is not None for hint in self.hints):
+            return self
+        return replace(self, hints=hinting.sized(self.hints, student, self.task, batch))
 
     def attach(self, student: nn.Module) -> nn.ModuleDict:
         """Student and trainable parts as one module, for loops that optimise one module."""
@@ -155,7 +155,13 @@ class Distillation:
         """
         at = Step() if at is None else at
         parts = {} if self.objective.l2 == 0.0 else {"l2": squares(student, self.objective.l2)}
-        return self.loss_of(self.task.answer(student, batch), batch, at, counts, parts)
+        if not self.hints:
+            return self.loss_of(self.task.answer(student, batch), batch, at, counts, parts)
+        answer, features = hinting.heard(student, self.hints, self.task, batch)
+        found = self.loss_of(answer, batch, at, counts, parts)
+        for hint in self.hints:
+            found = found.plus(hint.of(features[hint.layer], batch, at), counts)
+        return found
 
     def loss_of(
         self,
@@ -179,13 +185,7 @@ class Distillation:
         Raises:
             InputError: an extra part carries no gradient although the answers do: it would never be learnt.
         """
-        hears = any(value.requires_grad for value in answer.to_arrays().values()) if extra else False
-        dead = [name for name, part in (extra or {}).items() if hears and not part.total.requires_grad]
-        if dead:
-            raise InputError(
-                f"extra parts {dead} carry no gradient, so the student would never learn them: compute them from its "
-                "own tensors, without .item(), .detach() or torch.tensor(...)"
-            )
+        heeded(extra or {}, answer)
         share = self.objective.share(at) if self.objective.terms else 0.0
         mixture = self.mixture(batch, at, answer) if share > 0.0 else None
         known = (None, None) if mixture is None else (mixture.acted, mixture.weights)
@@ -211,6 +211,8 @@ class Distillation:
             found |= {term.name: taught for term in self.objective.terms}
         if self.objective.l2 > 0:
             found["l2"] = torch.ones((), device=batch.row.device)
+        for hint in self.hints:
+            found |= hint.counts(batch)
         return found
 
     def renewed(self, answer: Any) -> Distillation:
@@ -229,15 +231,10 @@ class Distillation:
         """
         if self.plan.number != 1 or not self.objective.terms:
             return self
-        given = list(batches)
-        folder, keys = self.source.folder, self.source.keys
-        if folder is None or keys is None:
-            return replace(self, means=Means.collect(self._mixture(b, Step(), None) for b in given))
-        parts = [*keys, repr(self.fusion), repr(self.objective), *(repr(c.to_json()) for c in self.calibrations)]
-        place = folder / key_of(parts, given)
-        if not Means.there(place):
-            Means.collect(self._mixture(b, Step(), None) for b in given).save(place)
-        return replace(self, means=Means.load(place))
+        parts = [repr(self.fusion), repr(self.objective), *(repr(c.to_json()) for c in self.calibrations)]
+        return replace(
+            self, means=kept_means(self.source, parts, list(batches), lambda b: self._mixture(b, Step(), None))
+        )
 
     def explain(self, batch: Batch, at: Step | None = None) -> Weights | Target:
         """What the fusion decides about a batch, at temperature 1 and without a student."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..core import Batch, InputError, StoreError
+from ..core import Batch, InputError, SignalSource, StoreError
 from ..core.spaces.classes import named
 from ..store.fingerprint import digest
 from .statistics import Group, Mixture, TermPart
@@ -125,6 +125,25 @@ class Means:
         weights = read().transpose(0, 1) if shape["weights"] else None
         rows = Mixture(read(), read(), tuple(parts), read(), weights)
         return Means(rows, _positions(rows.row, rows.view))
+
+
+def kept_means(
+    source: SignalSource, parts: Sequence[str], batches: Sequence[Batch], mixture: Callable[[Batch], Mixture]
+) -> Means:
+    """The means of these rows; beside a store they are looked up first, and kept.
+
+    Args:
+        source: where signals come from.
+        parts: what they depend on besides signals, rows and labels.
+        batches: rows with their labels.
+        mixture: computes those of one batch.
+    """
+    if source.folder is None or source.keys is None:
+        return Means.collect(mixture(batch) for batch in batches)
+    place = source.folder / key_of([*source.keys, *parts], batches)
+    if not Means.there(place):
+        Means.collect(mixture(batch) for batch in batches).save(place)
+    return Means.load(place)
 
 
 def _positions(row: Tensor, view: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -185,3 +186,14 @@ def squares(student: nn.Module, strength: float) -> Part:
     found = [p.square().sum() for p in student.parameters() if p.requires_grad]
     total = torch.stack(found).sum()
     return Part(total, torch.ones_like(total), strength)
+
+
+def heeded(extra: Mapping[str, Part], answer: Any) -> None:
+    """Raises InputError when a part computed elsewhere carries no gradient although the student's answer does."""
+    hears = any(value.requires_grad for value in answer.to_arrays().values()) if extra else False
+    dead = [name for name, part in extra.items() if hears and not part.total.requires_grad]
+    if dead:
+        raise InputError(
+            f"extra parts {dead} carry no gradient, so the student would never learn them: compute them from its "
+            "own tensors, without .item(), .detach() or torch.tensor(...)"
+        )

@@ -64,6 +64,8 @@ def _fit(
     device = device_of(training.device)
     torch.manual_seed(training.seed)
     student.to(device)
+    if distillation.hints:
+        distillation = distillation.sized(student, rows.batch(rows.train[:2]).to(device))
     module = distillation.attach(student).to(device)
     optimizer = training.optimizer(module)
     distillation.check_optimizer(optimizer)

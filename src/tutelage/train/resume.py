@@ -33,6 +33,7 @@ def identity(student: nn.Module, distillation: Distillation, rows: Rows, trainin
         "fusion": f"{distillation.fusion.name} {_shown(distillation.fusion)}",
         "objective": _shown(distillation.objective),
         "task": _shown(distillation.task),
+        "hints": "; ".join(f"{_shown(hint)} of {', '.join(hint.signals.names)}" for hint in distillation.hints),
     }
 
 
@@ -69,7 +70,7 @@ def resume(
     if found is None:
         return
     stored: dict[str, str] = found["settings"]
-    other = [name for name in settings if stored.get(name) != settings[name]]
+    other = [name for name in settings if stored.get(name, "") != settings[name]]
     if other:
         said = "; ".join(f"{name}: {stored.get(name)}, now {settings[name]}" for name in other)
         raise InputError(

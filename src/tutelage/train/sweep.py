@@ -169,6 +169,8 @@ def _refused(target: Distillation, first: Distillation) -> str | None:
     """Why this lane has to be trained alone."""
     if len(target.trainable):
         return f"{', '.join(target.trainable)} learns beside the student"
+    if target.hints:
+        return f"{', '.join(hint.name for hint in target.hints)} looks at layers of a single student"
     if "random" in target.fusion.needs:
         return f"fusion {target.fusion.name!r} draws random numbers, in the order of a single training"
     return None if target.task == first.task else "its task differs from that of the first lane"

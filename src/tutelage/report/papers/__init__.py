@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from .answers import PAPERS as ANSWERS
+from .features import PAPERS as FEATURES
 from .paper import Paper
 
-CATALOGUE: dict[str, Paper] = {**ANSWERS}
+CATALOGUE: dict[str, Paper] = {**ANSWERS, **FEATURES}
 """Citation key to work."""
 
 __all__ = ["CATALOGUE", "Paper"]
