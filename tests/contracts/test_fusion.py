@@ -12,6 +12,7 @@ from torch import Tensor
 from tutelage import fusion as fusions
 from tutelage.core import INVARIANTS, Context, InputError, Labels, Scores, Target, Values, Weights
 from tutelage.fusion import (
+    AEKD,
     Borda,
     Confidence,
     Difference,
@@ -70,6 +71,9 @@ HOUSE: list[tuple[Any, tuple[str, ...]]] = [
     (DynamicPerformance("truth"), CHOICES),
     (DynamicPerformance("inv_mse"), ALL),
     (Stacking(), ALL[:3]),
+    (AEKD(), ALL[:3]),
+    (AEKD(1.0), ALL[:3]),
+    (AEKD(0.3), ALL[:3]),
 ]
 
 
@@ -209,6 +213,7 @@ def test_refusals_name_a_way_out() -> None:
         (Precision(), ranks, "Entropy"),
         (Borda(), yes_no, "HardVote"),
         (ReciprocalRank(), numbers, "Mean"),
+        (AEKD(), ranks, "Performance"),
     ):
         with pytest.raises(InputError, match=way_out):
             fusion(signals, Context())

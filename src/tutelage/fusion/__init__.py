@@ -1,5 +1,6 @@
 """Ways of combining teachers. A new one is one file here and one line below."""
 
+from .aekd import AEKD
 from .confidence import Confidence
 from .difference import Difference
 from .entropy import Entropy
@@ -15,6 +16,7 @@ from .vote import HardVote, SoftVote
 from .weighted import Weighted
 
 __all__ = [
+    "AEKD",
     "Borda",
     "Confidence",
     "Difference",
