@@ -1,5 +1,6 @@
 """From signals to a loss: objective, planner, calibration, and `Distillation` that joins them."""
 
+from .balance import MGDA, Balance, PCGrad
 from .calibration import AsIs, Calibration, Confusion, Residual, Standardised, Temperature, calibrate
 from .distillation import Distillation
 from .ensemble import Ensemble
@@ -10,7 +11,9 @@ from .saved import load_ensemble, save_ensemble
 from .sources import Live, Memory
 
 __all__ = [
+    "MGDA",
     "AsIs",
+    "Balance",
     "Calibration",
     "Confusion",
     "Distillation",
@@ -20,6 +23,7 @@ __all__ = [
     "Loss",
     "Memory",
     "Objective",
+    "PCGrad",
     "Part",
     "Plan",
     "Residual",

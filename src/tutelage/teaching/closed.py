@@ -8,16 +8,18 @@ and a gradient of the gradient takes the general way.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..core import Batch, Classes, Graded, HardGraded, Task
+from ..core import Batch, Classes, Graded, HardGraded, Step, Task
 from ..core.spaces.classes import is_everything
 from .objective import Loss, Objective, Part, per_unit
+from .parts import factors
 from .statistics import Mixture, TermPart
 
 
@@ -29,6 +31,8 @@ def is_closed(objective: Objective, task: Task, answer: Any, mixture: Mixture | 
         return False
     if mixture is None:
         return True
+    if any(part.each for part in mixture.parts):
+        return False
     whole = all(len(part.groups) == 1 and is_everything(part.groups[0].coverage) for part in mixture.parts)
     if not whole or any(_learns(part) for part in mixture.parts):
         return False
@@ -52,7 +56,7 @@ def loss_of(
     answer: Classes,
     batch: Batch,
     mixture: Mixture | None,
-    share: float,
+    at: Step,
     counts: Mapping[str, Tensor] | None,
     again: Callable[[Classes], Tensor],
 ) -> Loss:
@@ -64,21 +68,23 @@ def loss_of(
         answer: the student's.
         batch: the rows.
         mixture: what the teachers say; None for labels alone.
-        share: of the soft loss.
+        at: where training stands.
         counts: as in `Distillation.loss`.
         again: the total by the general way, for gradients of gradients.
     """
     bare = Classes(answer.scores.detach(), answer.kind, answer.coverage, answer.valid)
     with torch.no_grad():
         if mixture is None:
-            found = [_hard(task, bare, batch, None, share, counts)]
+            found = [_hard(task, bare, batch, None, 0.0, counts)]
         else:
-            taught = mixture.taught()
-            alone = share == 1.0 and bool(taught.all())
-            found = [_unheard(batch) if alone else _hard(task, bare, batch, taught, share, counts)]
+            taught, (lost, given) = mixture.taught(), objective.shares(at)
+            alone = lost == 1.0 and bool(taught.all())
+            found = [_unheard(batch) if alone else _hard(task, bare, batch, taught, lost, counts)]
             trust = batch.weight * taught
             for term, strength, part in zip(objective.terms, objective.weights, mixture.parts, strict=True):
-                found.append(_soft(term, part, bare, trust, share * strength, counts))
+                found.append(_soft(term, part, bare, trust, given * strength, counts))
+            if objective.balance is not None:
+                found = _balanced(found, factors(objective.balance, [also for *_, also in found], at))
         value, gradient = None, None
         for _, _, more, also in found:
             value = more if value is None else value + more
@@ -93,6 +99,14 @@ def loss_of(
 
 _Found = tuple[str, Part, Tensor, Tensor | None]
 """Name, part, what it adds to the loss, and the gradient of that; None: no gradient."""
+
+
+def _balanced(found: Sequence[_Found], by: Sequence[float]) -> list[_Found]:
+    """Every part, its value and its gradient times its factor."""
+    return [
+        (name, replace(part, total=f * part.total), f * value, None if also is None else f * also)
+        for (name, part, value, also), f in zip(found, by, strict=True)
+    ]
 
 
 def _unheard(batch: Batch) -> _Found:

@@ -37,7 +37,8 @@ from .fusing import beside, fuse, seen
 from .hints import Hint
 from .means import Means, kept_means
 from .mixtures import Mixer
-from .objective import Loss, Objective, Part, assemble, heeded, reduce, squares
+from .objective import Loss, Objective, Part, assemble, heeded, squares
+from .parts import balanced, gathered, pieces_of
 from .planner import Plan, choose
 from .statistics import Mixture
 
@@ -191,13 +192,14 @@ class Distillation:
         known = (None, None) if mixture is None else (mixture.acted, mixture.weights)
 
         def general(answer: Any) -> Loss:
-            return assemble(self._parts(answer, batch, at, mixture, share), counts, *known)
+            pieces = pieces_of(self.objective, self.task, answer, batch, at, mixture)
+            return assemble(gathered(balanced(self.objective.balance, pieces, answer, at, counts)), counts, *known)
 
         if apart or not closed.is_closed(self.objective, self.task, answer, mixture):
             found = general(answer)
         else:
             found = closed.loss_of(
-                self.objective, self.task, answer, batch, mixture, share, counts, lambda own: general(own).total
+                self.objective, self.task, answer, batch, mixture, at, counts, lambda own: general(own).total
             )
         return found if not extra else found.plus(extra, counts)
 
@@ -276,19 +278,3 @@ class Distillation:
         """
         known = self._mixture(batch, at, answer) if self.means is None else self.means.gather(batch.row, batch.view)
         return known.to(batch.row.device)
-
-    def _parts(self, answer: Any, batch: Batch, at: Step, mixture: Mixture | None, share: float) -> dict[str, Part]:
-        if mixture is None:
-            return {"hard": reduce(self.task.hard_loss(answer, batch.target), batch.weight, batch.labelled)}
-        taught = mixture.taught()
-        if share == 1.0 and bool(taught.all()):
-            nothing = torch.zeros_like(batch.labelled, dtype=batch.weight.dtype)
-            parts = {"hard": reduce(nothing, batch.weight, batch.labelled)}
-        else:
-            hard = self.task.hard_loss(answer, batch.target)
-            parts = {"hard": reduce(hard, batch.weight, batch.labelled, kept=1.0 - share * taught.to(hard.dtype))}
-        for term, strength, part in zip(self.objective.terms, self.objective.weights, mixture.parts, strict=True):
-            context = Context(at, part.temperature, batch.row, batch.target, batch.labelled)
-            items = part.loss(term, answer, context)
-            parts[term.name] = reduce(items, batch.weight, taught, share * strength)
-        return parts

@@ -194,6 +194,7 @@ def still(target: Distillation) -> bool:
     terms, plan = target.objective.terms, target.plan.number
     needs = target.fusion.needs.union(*(term.needs for term in terms))
     known = all(constant(t.temperature) and ("batch" not in t.needs or isinstance(t, DIST)) for t in terms)
+    known = known and target.objective.balance is None
     return known and plan != 4 and target.fusion.needs <= STILL and (plan == 1 or "labels" not in needs)
 
 

@@ -66,6 +66,7 @@ class Mixer:
             isinstance(first, Classes)
             and first.scores.numel() >= WIDE
             and isinstance(self.fusion, Blind)
+            and not self.objective.apart
             and all(isinstance(term, Mixing) for term in self.objective.terms)
             and all(is_everything(answer.coverage) or bool(answer.coverage.all()) for answer in signals.answers)
         )
@@ -99,7 +100,7 @@ class Mixer:
             elif apart and isinstance(term, Mixing):
                 parts.append(one_by_one(term, shown.answers, decided.values, t))
             else:
-                parts.append(against_teachers(term, answers, decided.values, t, context, policy))
+                parts.append(against_teachers(term, answers, decided.values, t, context, policy, self.objective.apart))
         first = fused[temperatures[0]]
         acted = answers.valid.any(0) if first.acted is None else first.acted
         assert context.row is not None

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..core import InputError, Step, Term
 from ..ops.schedules import Schedule, schedule
+from .balance import Balance
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Objective:
             `closed` (a teacher says "probability 0" about classes it does not know).
         l2: strength of the exact term l2 * sum of squared parameters, added by the training loop and
             shown apart (its gradient is 2 * l2 * parameter); not the decoupled decay of AdamW.
+        balance: decides at every step, from their gradients, how strong labels and terms pull; see `MGDA`.
     """
 
     terms: tuple[Term, ...]
@@ -33,6 +35,7 @@ class Objective:
     soft: float | Schedule = 0.9
     coverage: str = "restricted"
     l2: float = 0.0
+    balance: Balance | None = None
 
     def __post_init__(self) -> None:
         if not self.weights:
@@ -65,6 +68,16 @@ class Objective:
     def share(self, at: Step) -> float:
         """The soft share at this moment."""
         return schedule(self.soft, "soft share", 0.0, 1.0).at(at)
+
+    def shares(self, at: Step) -> tuple[float, float]:
+        """What a taught row loses of its hard loss, and what its terms get."""
+        share = self.share(at)
+        return (0.0, 1.0) if self.balance is not None and self.balance.whole else (share, share)
+
+    @property
+    def apart(self) -> bool:
+        """Whether the balance looks at every teacher by itself."""
+        return self.balance is not None and self.balance.apart
 
     def temperatures(self, at: Step) -> tuple[float, ...]:
         """The temperature of each term at this moment."""

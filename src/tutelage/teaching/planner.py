@@ -43,6 +43,8 @@ def choose(fusion: Fusion, objective: Objective, *, live: bool) -> Plan:
         return Plan(1, "no teachers: labels only")
     if live:
         return Plan(4, "teachers answer at every step (a teacher is not frozen, or inputs are not replayable)")
+    if objective.apart and fusion.gives == "weights" and objective.balance is not None:
+        return Plan(3, f"balance {objective.balance.name!r} looks at every teacher by itself")
     if varying:
         why = f"fusion {fusion.name!r} looks at {', '.join(varying)}"
         if bent and fusion.gives == "weights":

@@ -43,11 +43,20 @@ class TermPart:
         groups: one per coverage, or one per teacher for terms that are not linear.
         gap: [*items], added to the groups' pulls (or losses, of a term that does not split them off).
         temperature: at which both sides are compared.
+        each: the teachers' losses are kept apart, one group per teacher.
     """
 
     groups: tuple[Group, ...]
     gap: Tensor
     temperature: float
+    each: bool = False
+
+    def losses(self, term: Term, student: Any, context: Context) -> tuple[Tensor, ...]:
+        """[*items] each: the weighted sum of the teachers' losses, or where they are kept apart its summands."""
+        if not self.each:
+            return (self.loss(term, student, context),)
+        compared = [(g, term.loss(student, g.phi, g.coverage, self.temperature, context)) for g in self.groups]
+        return tuple(group.mass * items for group, items in compared)
 
     def loss(self, term: Term, student: Any, context: Context) -> Tensor:
         """[*items]: the weighted sum of the teachers' losses."""
@@ -163,10 +172,10 @@ def one_by_one(term: Any, answers: Sequence[Any], weights: Tensor, temperature: 
 
 
 def against_teachers(
-    term: Term, signals: Any, weights: Tensor, temperature: float, context: Context, policy: str
+    term: Term, signals: Any, weights: Tensor, temperature: float, context: Context, policy: str, each: bool = False
 ) -> TermPart:
-    """One mean statistic per coverage for a linear term, one per teacher for any other (plan 3)."""
-    if term.linear:
+    """One mean statistic per coverage for a linear term, one per teacher for any other (plan 3), or if asked for."""
+    if term.linear and not each:
         return against_weights(term, signals, weights, temperature, context, policy)
     phi = _silent(term.statistic(signals, temperature, context), signals.valid)
     groups = tuple(
@@ -174,7 +183,7 @@ def against_teachers(
         for coverage, members in _by_coverage(signals, policy)
         for teacher in members
     )
-    return TermPart(groups, torch.zeros_like(groups[0].mass), temperature)
+    return TermPart(groups, torch.zeros_like(groups[0].mass), temperature, each)
 
 
 @cache

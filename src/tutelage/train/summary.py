@@ -184,8 +184,9 @@ def _sources(trial: Trial) -> tuple[str, ...]:
     chosen = trial.result(CHOSEN)
     assert chosen is not None
     assert chosen.target is not None
-    terms = [term.source for term in chosen.target.objective.terms]
-    return tuple(dict.fromkeys([*terms, trial.fusion.source]))
+    objective = chosen.target.objective
+    parts = [*objective.terms, *([] if objective.balance is None else [objective.balance])]
+    return tuple(dict.fromkeys([*(part.source for part in parts), trial.fusion.source]))
 
 
 def _test_set(trial: Trial) -> str:
