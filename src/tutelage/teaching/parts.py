@@ -86,7 +86,7 @@ def balanced(
         if not value.requires_grad:
             pulls.append(None)
             continue
-        own: Sequence[Tensor | None] = torch.autograd.grad(value, tensors, retain_graph=True, allow_unused=True)
+        own: list[Tensor | None] = [*torch.autograd.grad(value, tensors, retain_graph=True, allow_unused=True)]
         flat = [torch.zeros_like(t) if g is None else g for g, t in zip(own, tensors, strict=True)]
         pulls.append(torch.cat([g.reshape(-1) for g in flat]))
     found = zip(pieces, factors(rule, pulls, at), strict=True)
