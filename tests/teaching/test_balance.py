@@ -172,7 +172,8 @@ def by_hand(balance: Any, seed: int) -> float:
     heard = batch.weight * batch.labelled
     parts = [(hard * heard * (1 - lost)).sum() / heard.sum()]
     for teacher in range(3):
-        phi = distillation.signals(batch.row).answers[teacher].probs(2.0)
+        said: Any = distillation.signals(batch.row).answers[teacher]
+        phi = said.probs(2.0)
         items = 4.0 * (torch.xlogy(phi, phi) - phi * answer.log_probs(2.0)).sum(-1)
         parts.append(share * (items * trust * weights[teacher]).sum() / trust.sum())
     pulls = torch.stack([torch.autograd.grad(p, student.answers, retain_graph=True)[0].flatten() for p in parts])
@@ -203,7 +204,8 @@ def test_what_has_no_gradient_has_no_say() -> None:
 @pytest.mark.parametrize("balance", [MGDA(), MGDA(True), MGDA(apart=True), PCGrad()], ids=str)
 def test_saturated_answers(balance: Any, scale: float) -> None:
     distillation, student, batch = world(balance)
-    loud = tuple(replace(a, scores=scale * a.scores.sign()) for a in distillation.signals(batch.row).answers)
+    said: Any = distillation.signals(batch.row).answers
+    loud = tuple(replace(one, scores=scale * one.scores.sign()) for one in said)
     distillation = replace(distillation, source=Memory(named(*loud)))
     student.answers.data.sign_().mul_(scale)
     step = gradient(both_ways(distillation, student, batch).total, student)
