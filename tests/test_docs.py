@@ -18,7 +18,7 @@ from outside import REPO
 from tutelage import fusion
 from tutelage.core import INVARIANTS
 from tutelage.report.citations import CATALOGUE, bibtex
-from tutelage.teaching import terms
+from tutelage.teaching import features, terms
 from tutelage.testing.fusion_cases import cases
 from tutelage.testing.fusion_invariants import run
 
@@ -93,6 +93,19 @@ def test_the_table_of_terms_says_what_the_code_says() -> None:
         assert (linear == "yes") == made.linear, name
         assert words(needs) == set(made.needs), name
         assert (closed == "yes") == made.closed, name
+        assert source == made.source, name
+
+
+def test_the_table_of_feature_terms_says_what_the_code_says() -> None:
+    table = cells("features.md", "All terms")
+    found = {name: getattr(features, name) for name in features.__all__ if hasattr(getattr(features, name), "aligned")}
+    assert set(table) == set(found)
+    for name, (said_name, _, adapter, needs, source) in table.items():
+        made = found[name]
+        assert said_name == f"`{made.name}`"
+        assert (adapter == "yes") == made.aligned, name
+        assert (adapter == "its own") == hasattr(made, "head"), name
+        assert words(needs) == set(made.needs), name
         assert source == made.source, name
 
 
