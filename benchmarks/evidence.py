@@ -20,7 +20,7 @@ from claims import Claim
 import tutelage as tl
 from tutelage.report import interval, paired
 
-NO_RULES = ("scratch", "single", "pseudo-labels", "default")  # they do not compete for the best rule
+NO_RULES = ("scratch", "single", "pseudo-labels", "auto")  # they do not compete for the best rule
 METRICS = ("macro_recall", "macro_f1", "cross_entropy", "ece")
 
 Scores = Mapping[str, np.ndarray]  # of each lane (`rule|objective`) one number per seed, in their order
@@ -163,9 +163,12 @@ def _acted(grid: Mapping[str, Any], rules: Sequence[str]) -> None:
 
 
 def _defaults(grid: Mapping[str, Any]) -> None:
-    picks = sorted({run["default"] for runs in grid.values() for run in runs})
-    _matrix("How often the default of the product was which fusion", picks, list(grid),
-            lambda name, protocol: str(sum(run["default"] == name for run in grid[protocol])))  # fmt: skip
+    def what(run: Mapping[str, Any]) -> str:
+        return f"{run['auto']['fusion']} ({run['auto']['how']})"
+
+    picks = sorted({what(run) for runs in grid.values() for run in runs})
+    _matrix("How often auto took which fusion, and how", picks, list(grid),
+            lambda name, protocol: str(sum(what(run) == name for run in grid[protocol])))  # fmt: skip
 
 
 def _sizes(done: Sequence[Mapping[str, Any]]) -> None:

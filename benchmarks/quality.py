@@ -31,7 +31,8 @@ import tutelage as tl
 from tutelage import fusion as f
 from tutelage.core import Classes, Target
 from tutelage.teaching import terms
-from tutelage.train import best_single, choose_fusion, task_of
+from tutelage.train import best_single, task_of
+from tutelage.train.homes import at_home
 
 FUSIONS: dict[str, Any] = {
     "mean": f.Mean(),
@@ -113,11 +114,22 @@ def contest(draw: protocols.Draw, rows: tl.Rows, cell: Cell, objectives: Mapping
     task, source = task_of(rows), draw.source(rows)
     held = rows.batch(rows.labelled_train, inputs=False)
     signals = source.gather(held.row, held.view)
-    chosen, why = choose_fusion(signals, task, held)
     single = best_single(signals, task, held)
+    size = sum(int(np.prod(rows.columns[name].shape[1:])) for name in rows.inputs)
+
+    def student() -> tl.MLP:
+        torch.manual_seed(cell.seed)
+        return tl.MLP(size, len(rows.space.names), (32,))
+
+    settings = training(len(rows.train), cell)
+    teachers = tuple(tl.aligned(teacher, rows.space) for teacher in draw.teachers)
+    home, _ = at_home(teachers, rows, signals)
+    choice = tl.auto(student, rows, teachers, source, rows.labelled_train, training=settings, seed=cell.seed)
+    more = {"auto": choice.fusion, "single": f.Mean(), "pseudo-labels": PseudoLabels()}
+    more |= {} if home is None else {"at home": home}
     lanes: list[tl.Lane] = []
-    refused: list[str] = []
-    for name, fusion in (fusions | {"default": chosen, "single": f.Mean(), "pseudo-labels": PseudoLabels()}).items():
+    refused = ["at home"] if home is None else []
+    for name, fusion in (fusions | more).items():
         asked = source.only(single) if name == "single" else source
         for term in objectives if name in FUSIONS and name not in SLOW else ("KL",):
             objective = tl.Objective((OBJECTIVES[term],), soft=0.9)
@@ -127,13 +139,7 @@ def contest(draw: protocols.Draw, rows: tl.Rows, cell: Cell, objectives: Mapping
                 refused.append(name)
                 break
             lanes.append(tl.Lane(f"{name}|{term}", target, cell.seed))
-    size = sum(int(np.prod(rows.columns[name].shape[1:])) for name in rows.inputs)
-
-    def student() -> tl.MLP:
-        torch.manual_seed(cell.seed)
-        return tl.MLP(size, len(rows.space.names), (32,))
-
-    swept = tl.sweep(student, lanes, rows, training(len(rows.train), cell))
+    swept = tl.sweep(student, lanes, rows, settings)
     few = tl.Lane("scratch|KL", tl.generate_distillation_targets(None, rows, f.Mean()), cell.seed)
     own = evidence.labelled_only(rows)
     scratch = tl.fit(student(), few.target, own, training(len(own.train), cell))
@@ -144,7 +150,7 @@ def contest(draw: protocols.Draw, rows: tl.Rows, cell: Cell, objectives: Mapping
             values = task.metrics(task.answer(fitted.student.eval(), batch), batch.target, batch.labelled)
         acted = fitted.history[-1].acted
         found[lane.name] = {key: round(value, 6) for key, value in values.items()} | {"acted": round(acted, 4)}
-    return {"found": found, "refused": refused, "default": chosen.name, "single": single, "why": why}
+    return {"found": found, "refused": refused, "auto": choice.to_json(), "single": single}
 
 
 def training(rows: int, cell: Cell) -> tl.Training:

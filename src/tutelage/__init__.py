@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .data import Rows, read_images, read_table, recipe_for, rows_of
     from .nets import MLP, ConvNet, TwoTowers
     from .report import Report
+    from .search import auto, distill
     from .store import Store
     from .tasks import Classification, MultiLabel, Ranking, Regression
     from .teachers import (
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
         Run,
         Training,
         calculate_differences,
-        distill,
         evaluate_performance,
         fit,
         generate_distillation_targets,
@@ -66,12 +66,13 @@ HOME = {
     "data": "Rows read_images read_table recipe_for rows_of",
     "nets": "MLP ConvNet TwoTowers",
     "report": "Report",
+    "search": "auto distill",
     "store": "Store",
     "tasks": "Classification MultiLabel Ranking Regression",
     "teachers": "Binding EstimatorTeacher FeatureTeacher ModuleTeacher OnnxTeacher RankingTeacher RuleTeacher aligned "
     "bound load_teacher optimised",
     "teaching": "Distillation Ensemble Hint Live Memory Objective",
-    "train": "Lane OutOfFold Run Training calculate_differences distill evaluate_performance fit "
+    "train": "Lane OutOfFold Run Training calculate_differences evaluate_performance fit "
     "generate_distillation_targets generate_predictions load optimize_model sweep train_models",
 }
 _WHERE = {name: package for package, names in HOME.items() for name in names.split()}
@@ -117,6 +118,7 @@ __all__ = [
     "Values",
     "__version__",
     "aligned",
+    "auto",
     "bound",
     "calculate_differences",
     "capture",

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from tutelage.core import Context, InputError, Scores, Signals, Target
 from tutelage.fusion import Borda, GeometricMean, Mean, MeanLogits, ReciprocalRank
-from tutelage.teaching.ensemble import answer_of
+from tutelage.fusion.answers import answer_of
 
 NAN = float("nan")
 

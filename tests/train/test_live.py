@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from tutelage.data import rows_of
 from tutelage.nets import MLP
+from tutelage.search import distill
 from tutelage.teachers import EstimatorTeacher, ModuleTeacher
-from tutelage.train import Training, distill
+from tutelage.train import Training
 
 
 class Counting(nn.Module):

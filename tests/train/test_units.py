@@ -14,7 +14,8 @@ from sklearn.linear_model import Ridge
 from tutelage.compress import export_run
 from tutelage.data import rows_of
 from tutelage.nets import MLP
-from tutelage.train import Training, distill, load, train_models
+from tutelage.search import distill
+from tutelage.train import Training, load, train_models
 from tutelage.train.evaluate import teacher_answers
 
 

@@ -11,10 +11,10 @@ import tyro
 from ..core import InputError, Teacher
 from ..data import Images, Rows, Table, is_image_folder, read_images, read_table
 from ..ops.schedules import Constant, Cosine, InverseTime
+from ..search import distill as run_distill
 from ..teachers.load import load_function, load_teacher
 from ..teaching import Objective
 from ..train import Finish, Plateau, Training, load
-from ..train import distill as run_distill
 from ..train.homemade import student_for, teacher_makers
 from ..train.run import begin
 from ..train.steps import train_models

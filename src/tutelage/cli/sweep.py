@@ -18,7 +18,7 @@ from ..data import Rows
 from ..fusion import Mean
 from ..report import interval, paired
 from ..teaching import Distillation
-from ..train.choose import MIN_ROWS, best_single, candidates
+from ..train.choose import best_single, candidates
 from ..train.contest import Contest
 from ..train.homemade import teacher_makers
 from ..train.settings import Training
@@ -32,6 +32,8 @@ from .parts import fusion_from
 PLAIN, LABELS, SINGLE = "mean", "labels only", "best single teacher"
 OTHERS = ("fusion", "finish", "resume", "tensorboard", "profile")
 """Options of `distill` that mean nothing here."""
+ENOUGH = 100
+"""So many labelled training rows that no teacher has seen are enough for calibrations and fusions to learn from."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def _parted(trial: Trial) -> tuple[np.ndarray, np.ndarray]:
     """Rows for calibrations and fusions to learn from, and validation rows to judge on, which they have not seen."""
     rows, validation = trial.rows, trial.rows.validation
     outside = np.setdiff1d(trial.heldout, validation)
-    if np.isin(outside, rows.labelled_train).sum() >= MIN_ROWS:
+    if np.isin(outside, rows.labelled_train).sum() >= ENOUGH:
         return outside, validation
     if len(validation) < 2:
         raise InputError("there are no validation rows to judge on: give a table from which some can be split off")

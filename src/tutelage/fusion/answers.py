@@ -7,8 +7,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ..core import Classes, InputError, Labels, Scores
+from ..core import Classes, InputError, Labels, Scores, Target, Values, Weights
 from ..core.spaces.classes import cover
+from ..ops.mixing import mixed, moments
 from ..ops.simplex import positive
 
 Gives = Literal["weights", "target"]
@@ -124,3 +125,37 @@ def truth(signals: Any, target: Tensor | None, labelled: Tensor | None, who: str
             signals.logits, target.to(signals.logits.dtype).expand_as(signals.logits), reduction="none"
         )
     return torch.where(known, logs, torch.zeros_like(logs)), known
+
+
+def answer_of(result: Weights | Target, stacked: Any, temperature: float = 1.0) -> Any:
+    """One answer out of what a fusion decided: the target itself, or the answers mixed with the weights.
+
+    Args:
+        result: of the fusion.
+        stacked: the answers that it saw.
+        temperature: at which weights mix probabilities; values have none.
+    """
+    if isinstance(result, Target):
+        return result.answer
+    weights, valid = result.values, stacked.valid.any(0)
+    known = stacked.coverage.any(0)
+    if isinstance(stacked, Classes):
+        probs = _renormalised(mixed(stacked.probs(temperature), weights), valid)
+        return Classes.from_probs(probs, valid=valid, coverage=known)
+    if isinstance(stacked, Labels):
+        return Labels.from_probs(
+            mixed(torch.sigmoid(stacked.logits / temperature), weights), valid=valid, coverage=known
+        )
+    if isinstance(stacked, Scores):
+        known = stacked.common.any(0)
+        logs = positive(mixed(stacked.probs(temperature), weights)).log()
+        return Scores.of(logs, stacked.item[0], listed=known, valid=valid)
+    if stacked.scale is None:
+        return Values.of(mixed(stacked.mean, weights), valid=valid, coverage=known)
+    mean, variance = moments(stacked.mean, stacked.scale.square(), weights)
+    return Values.of(mean, variance.clamp_min(1e-12).sqrt(), valid=valid, coverage=known)
+
+
+def _renormalised(probs: Tensor, valid: Tensor) -> Tensor:
+    total = probs.sum(-1, keepdim=True)
+    return torch.where(valid.unsqueeze(-1) & (total > 0), probs / total.clamp_min(1e-30), torch.full_like(probs, 1.0))

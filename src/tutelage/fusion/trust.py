@@ -13,7 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from ..core import Fusion, InputError
+from ..core import Columns, Fusion, InputError
 from .answers import dtype_of
 
 Trust = tuple[float, ...] | Mapping[str, float]
@@ -30,6 +30,20 @@ class PerTeacher(Protocol):
 
     def taking(self, teachers: Sequence[int]) -> Fusion:
         """The same fusion for these teachers only, in this order."""
+        ...
+
+
+@runtime_checkable
+class Placed(Protocol):
+    """A fusion that looks at the rows themselves, and has to be told which those are."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The columns it looks at."""
+        ...
+
+    def placed(self, columns: Columns) -> Fusion:
+        """The same fusion for these rows, asked about by their place among them."""
         ...
 
 

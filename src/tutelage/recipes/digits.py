@@ -25,8 +25,9 @@ from ..core import Classes, Fusion, Space, Teacher, require
 from ..data import Rows, Sealed
 from ..nets import ConvNet
 from ..report import Report
+from ..search import distill
 from ..teachers import OnnxTeacher, RuleTeacher
-from ..train import Training, distill, fit_teacher, task_of
+from ..train import Training, fit_teacher, task_of
 from ..train.contest import Progress
 
 TEST, POOL, LABELLED, VALIDATION = 397, 700, 200, 40

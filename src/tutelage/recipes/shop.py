@@ -25,7 +25,8 @@ from ..data.audit import Audited
 from ..data.engines import choose_engine
 from ..data.quarantine import Quarantine
 from ..report import Report
-from ..train import Training, distill
+from ..search import distill
+from ..train import Training
 from ..train.contest import Progress
 from . import _shop_coupons, _shop_made
 from ._shop_case import Case, Who

@@ -9,26 +9,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ..core import (
-    Classes,
     Columns,
     Context,
     Fusion,
     KnowsRows,
-    Labels,
     Scores,
     Signals,
     Space,
-    Target,
     Teacher,
-    Values,
-    Weights,
 )
-from ..fusion import PerTeacher
-from ..ops.mixing import mixed, moments
-from ..ops.simplex import positive
+from ..fusion import PerTeacher, Placed
+from ..fusion.answers import answer_of
 from ..store.fingerprint import digest
 from . import calibration as calibrating
 from .calibration import AsIs, Calibration
@@ -45,6 +38,7 @@ class Ensemble:
         teachers: aligned to `space`.
         fusion: fitted, if it has to be.
         calibrations: one per teacher.
+        preparation: makes the columns that the fusion looks at, where it looks at prepared ones.
 
     Raises:
         InputError: the fusion holds weights by name that are not the teachers' names.
@@ -57,6 +51,7 @@ class Ensemble:
     space: Space
     frozen: bool = True
     deterministic: bool = True
+    preparation: Any = None
 
     def __post_init__(self) -> None:
         if isinstance(self.fusion, PerTeacher):
@@ -69,8 +64,10 @@ class Ensemble:
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """Every column some teacher reads."""
-        return tuple(dict.fromkeys(name for teacher in self.teachers for name in teacher.reads))
+        """Every column some teacher reads, or the fusion looks at."""
+        own: tuple[str, ...] = self.fusion.reads if isinstance(self.fusion, Placed) else ()
+        looked = own if self.preparation is None or not own else tuple(self.preparation.reads)
+        return tuple(dict.fromkeys([*(name for teacher in self.teachers for name in teacher.reads), *looked]))
 
     @property
     def seen(self) -> np.ndarray | None:
@@ -105,46 +102,30 @@ class Ensemble:
 
     def answer(self, columns: Columns) -> Any:
         """The fused answer."""
-        return self._fused([teacher.answer(columns) for teacher in self.teachers])
+        return self._fused([teacher.answer(columns) for teacher in self.teachers], columns)
 
     def answer_rows(self, columns: Columns, row: np.ndarray) -> Any:
         """The fused answer about these row numbers; members that know rows are told them."""
         answers = [
             t.answer_rows(columns, row) if isinstance(t, KnowsRows) else t.answer(columns) for t in self.teachers
         ]
-        return self._fused(answers)
+        return self._fused(answers, columns)
 
-    def _fused(self, answers: list[Any]) -> Any:
+    def _fused(self, answers: list[Any], columns: Columns) -> Any:
         signals = Signals(tuple(t.name for t in self.teachers), tuple(answers))
         stacked = calibrating.apply(self.calibrations, signals).stacked()
         nothing = torch.zeros(stacked.valid.shape[1:], dtype=torch.bool)
         blank = torch.zeros(len(stacked), dtype=torch.int64) if nothing.dim() == 1 else nothing.float()
         if isinstance(stacked, Scores):
             blank = torch.zeros_like(stacked.score[0])
-        result = self.fusion(stacked, Context(target=blank, labelled=nothing))
+        row = torch.arange(stacked.valid.shape[1])
+        result = self._placed(columns)(stacked, Context(row=row, target=blank, labelled=nothing))
         return answer_of(result, stacked)
 
-
-def answer_of(result: Weights | Target, stacked: Any) -> Any:
-    """One answer out of what a fusion decided: the target itself, or the answers mixed with the weights."""
-    if isinstance(result, Target):
-        return result.answer
-    weights, valid = result.values, stacked.valid.any(0)
-    known = stacked.coverage.any(0)
-    if isinstance(stacked, Classes):
-        return Classes.from_probs(_renormalised(mixed(stacked.probs(), weights), valid), valid=valid, coverage=known)
-    if isinstance(stacked, Labels):
-        return Labels.from_probs(mixed(stacked.probs(), weights), valid=valid, coverage=known)
-    if isinstance(stacked, Scores):
-        known = stacked.common.any(0)
-        logs = positive(mixed(stacked.probs(), weights)).log()
-        return Scores.of(logs, stacked.item[0], listed=known, valid=valid)
-    if stacked.scale is None:
-        return Values.of(mixed(stacked.mean, weights), valid=valid, coverage=known)
-    mean, variance = moments(stacked.mean, stacked.scale.square(), weights)
-    return Values.of(mean, variance.clamp_min(1e-12).sqrt(), valid=valid, coverage=known)
-
-
-def _renormalised(probs: Tensor, valid: Tensor) -> Tensor:
-    total = probs.sum(-1, keepdim=True)
-    return torch.where(valid.unsqueeze(-1) & (total > 0), probs / total.clamp_min(1e-30), torch.full_like(probs, 1.0))
+    def _placed(self, columns: Columns) -> Fusion:
+        if not isinstance(self.fusion, Placed):
+            return self.fusion
+        made = self.preparation
+        if made is None or all(name in columns for name in self.fusion.reads):
+            return self.fusion.placed(columns)
+        return self.fusion.placed(made.apply(columns))

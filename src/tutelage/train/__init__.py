@@ -1,6 +1,7 @@
-"""Training, evaluation, and the main job."""
+"""Training, evaluation, and the steps of the main job."""
 
-from .choose import best_single, choose_fusion
+from .choice import Choice, Tried
+from .choose import best_single
 from .ensembles import open_ensemble
 from .evaluate import Cost, Performance, task_of
 from .finish import Finish
@@ -11,7 +12,6 @@ from .run import Run, load
 from .settings import Plateau, Training
 from .steps import (
     calculate_differences,
-    distill,
     evaluate_performance,
     generate_distillation_targets,
     generate_predictions,
@@ -22,6 +22,7 @@ from .sweep import Lane, Swept, sweep
 from .verdict import Worth, worth_it
 
 __all__ = [
+    "Choice",
     "Cost",
     "Epoch",
     "Finish",
@@ -33,11 +34,10 @@ __all__ = [
     "Run",
     "Swept",
     "Training",
+    "Tried",
     "Worth",
     "best_single",
     "calculate_differences",
-    "choose_fusion",
-    "distill",
     "evaluate_performance",
     "fit",
     "fit_teacher",

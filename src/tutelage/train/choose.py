@@ -1,4 +1,4 @@
-"""Choices made on held-out labelled rows, before any student is trained."""
+"""What held-out labelled rows say about teachers and fusions, before any student is trained."""
 
 from __future__ import annotations
 
@@ -10,19 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..core import Batch, Context, Fusion, InputError, Signals, Task
+from ..core import Batch, Context, Fusion, Signals, Task
 from ..fusion import Borda, Entropy, GeometricMean, Mean, Performance, ReciprocalRank, SoftVote, Stacking
+from ..fusion.answers import answer_of
 from ..teaching import Memory
 from ..teaching import calibration as calibrating
 from ..teaching.calibration import Calibration
-from ..teaching.ensemble import answer_of
 from ..teaching.heldout import learn, row_loss
 
 FOLDS = 5
-FALLBACK: Fusion = Mean()
-"""Taken where held-out rows cannot tell fusions apart: the fusion with the least regret in `benchmarks/quality.py`."""
-MIN_ROWS = 100
-"""Fewer held-out labelled rows than this cannot tell fusions apart: `FALLBACK` is taken."""
 
 
 def candidates(task: Task) -> tuple[Fusion, ...]:
@@ -41,50 +37,6 @@ def best_single(signals: Signals, task: Task, batch: Batch) -> str:
     folds = cross_fit(signals, batch)
     losses = {name: heldout_loss([f.only(i) for f in folds], Mean()) for i, name in enumerate(signals.names)}
     return min(losses, key=lambda name: float(losses[name].mean()))
-
-
-def choose_fusion(signals: Signals, task: Task, batch: Batch) -> tuple[Fusion, str]:
-    """The fusion whose ensemble has the least cross-fitted held-out loss, and why.
-
-    `FALLBACK` is kept unless another is better by more than one standard error of the paired difference. Teachers of
-    different classes are only weighted, never joined into one target: each teaches its own classes then, which the
-    loss of an ensemble over all classes says nothing about.
-    """
-    known = int((batch.labelled if batch.labelled.dim() == 1 else batch.labelled.any(1)).sum())
-    if len(signals.names) == 1:
-        return FALLBACK, "there is one teacher"
-    plain = FALLBACK.name
-    if known < MIN_ROWS:
-        return FALLBACK, f"{known} held-out labelled rows cannot tell fusions apart (at least {MIN_ROWS}): {plain}"
-    losses: dict[str, Tensor] = {}
-    tried: dict[str, Fusion] = {}
-    folds = cross_fit(signals, batch)
-    for fusion in _comparable(signals, task):
-        try:
-            losses[fusion.name] = heldout_loss(folds, fusion)
-        except InputError:
-            continue
-        tried[fusion.name] = fusion
-    best = min(losses, key=lambda name: float(losses[name].mean()))
-    gain = losses[plain] - losses[best]
-    error = float(gain.std() / len(gain) ** 0.5)
-    if float(gain.mean()) <= error:
-        return FALLBACK, (
-            f"no fusion beats {plain!r} on {known} held-out rows by more than one standard error "
-            f"(best: {best}, loss {float(losses[best].mean()):.3f} against {float(losses[plain].mean()):.3f})"
-        )
-    return tried[best], (
-        f"least cross-fitted loss on {known} held-out rows: {float(losses[best].mean()):.3f} against "
-        f"{float(losses[plain].mean()):.3f} of {plain!r} ({len(tried)} fusions tried)"
-    )
-
-
-def _comparable(signals: Signals, task: Task) -> list[Fusion]:
-    """`FALLBACK` and the candidates whose held-out loss says something about what a student would learn from them."""
-    found = [FALLBACK, *(fusion for fusion in candidates(task) if fusion.name != FALLBACK.name)]
-    answers: tuple[Any, ...] = signals.answers
-    alike = all(torch.equal(answer.coverage, answers[0].coverage) for answer in answers)
-    return [fusion for fusion in found if alike or fusion.gives == FALLBACK.gives]
 
 
 @dataclass(frozen=True)
@@ -114,7 +66,7 @@ class Fold:
 def cross_fit(signals: Signals, batch: Batch) -> list[Fold]:
     """Folds of the labelled rows, with the teachers calibrated once for each."""
     rows = np.flatnonzero((batch.labelled if batch.labelled.dim() == 1 else batch.labelled.any(1)).numpy())
-    fold, found = _folds(batch.target[rows], len(rows)), list[Fold]()
+    fold, found = folds_of(batch.target[rows], len(rows), FOLDS), list[Fold]()
     for one in range(FOLDS):
         fit_at, ask_at = (torch.from_numpy(rows[fold != one]), torch.from_numpy(rows[fold == one]))
         if len(ask_at):
@@ -157,10 +109,11 @@ def _part(batch: Batch, place: Tensor) -> Batch:
     return Batch({}, row, batch.view[place], batch.weight[place], batch.target[place], batch.labelled[place])
 
 
-def _folds(target: Tensor, count: int) -> np.ndarray:
+def folds_of(target: Tensor, count: int, parts: int) -> np.ndarray:
+    """The part [N] of each labelled row, classes spread evenly over the parts; the same at every call."""
     order = np.random.default_rng(0).permutation(count)
     if not target.dtype.is_floating_point:
         order = order[np.argsort(target.numpy()[order], kind="stable")]
     fold = np.empty(count, dtype=np.int64)
-    fold[order] = np.arange(count) % FOLDS
+    fold[order] = np.arange(count) % parts
     return fold

@@ -21,7 +21,7 @@ from .evaluate import task_of
 from .keep import keep
 from .settings import Training, one_thread
 from .summary import summarise
-from .trial import Trial
+from .trial import Chooser, Trial, plain_mean
 
 MOST_STUDENTS = 5
 """Students trained per seed, for the estimate of the time left."""
@@ -59,6 +59,7 @@ class Contest:
         progress: told what happens.
         seen_ok: let fusions and calibrations learn from rows that a teacher was trained on.
         run: folder that keeps student, signals, record and report; a run found there is continued.
+        choose: chooses the fusion when none is given; the plain mean unless told.
     """
 
     student: nn.Module | Callable[[], Any]
@@ -72,6 +73,7 @@ class Contest:
     progress: Progress | None
     seen_ok: bool = False
     run: Path | str | None = None
+    choose: Chooser = plain_mean
     trials: list[Trial] = field(default_factory=list[Trial])
     stages: list[str] = field(default_factory=list[str])
     place: Path = field(init=False)
@@ -108,6 +110,8 @@ class Contest:
             self.fusion,
             self.tell,
             self.seen_ok,
+            self.objective,
+            self.choose,
         )
         self.trials.append(trial)
         return trial

@@ -64,7 +64,7 @@ def keep(contest: Contest, report: Report, folder: Path) -> None:
         "preparation": None if first.rows.preparation is None else first.rows.preparation.to_json(),
         "plan": report.plan,
         "plans": {result.name: str(result.target.plan) for result in first.results if result.target is not None},
-        "fusion": {"name": first.fusion.name, "why": first.why, "parameters": repr(chosen.target.fusion)},
+        "fusion": first.choice.to_json() | {"name": first.fusion.name, "parameters": repr(chosen.target.fusion)},
         "objective": repr(chosen.target.objective),
         "calibrations": {n: c.to_json() for n, c in zip(chosen.target.names, chosen.target.calibrations, strict=True)},
         "teachers": {t.name: dict(t.fingerprint) for t in first.teachers},

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from ..core import Columns, Signals, Space, Teacher, Weights
+from ..fusion.answers import answer_of
 from ..ops.simplex import normalised
 from ..store.fingerprint import digest
-from ..teaching.ensemble import answer_of
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,9 @@
-"""The main job: six steps, each usable alone, and `distill`, which composes them."""
+"""The main job: six steps, each usable alone; `tutelage.search.distill` composes them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +11,6 @@ from torch import nn
 
 from ..core import Fusion, SignalSource, Task, Teacher
 from ..data import Rows
-from ..report import Report
 from ..store import Store
 from ..teachers import Binding, Optimised, bound, optimised
 from ..teachers.bound import example_rows
@@ -22,10 +19,7 @@ from ..teaching import Distillation, Live, Objective
 from ..teaching.compared import Differences, differences
 from ..teaching.heldout import calibrated, learn
 from ..teaching.teach import TeachProgress, teach
-from .baselines import linear
-from .contest import Contest, Progress
 from .evaluate import Performance, in_names, performance, task_of
-from .finish import Finish, last_stage
 from .fit import Epoch, Fitted, fit
 from .fitted import having, labels_only, trained, variants
 from .settings import Training
@@ -158,43 +152,3 @@ def optimize_model(
 def evaluate_performance(model: nn.Module | Teacher, rows: Rows, task: Task | None = None) -> Performance:
     """Step 6: quality and cost of a student or a teacher on the sealed test rows, which this opens."""
     return performance(model, rows, task or task_of(rows), rows.test.open("evaluate_performance"))
-
-
-def distill(
-    student: nn.Module | Make,
-    rows: Rows | Callable[[int], Rows],
-    teachers: Sequence[Teacher] | Callable[[int, Rows], Sequence[Teacher]],
-    *,
-    fusion: Fusion | None = None,
-    objective: Objective | None = None,
-    training: Training | None = None,
-    seeds: Sequence[int] = (0, 1, 2),
-    run: Path | str | None = None,
-    baselines: Mapping[str, Callable[[Rows, int], Teacher]] | None = None,
-    finish: Finish | None = None,
-    seen_ok: bool = False,
-    optimise: bool = True,
-    title: str = "distillation",
-    progress: Progress | None = None,
-) -> Report:
-    """From many teachers to one student, with the evidence; see `Contest` for the arguments.
-
-    With `optimise` torch teachers run faster where their answers stay the same; see `generate_predictions`.
-    """
-    settings = training or Training()
-    contest = Contest(student, rows, teachers, fusion, objective, settings, seeds, title, progress, seen_ok, run)
-    for seed in seeds:
-        trial = contest.start(seed)
-        signals = generate_predictions(
-            trial.teachers, trial.rows, trial.store, progress=trial.told, optimise=optimise, ran=trial.ran.append
-        )
-        trial.taught(signals, calculate_differences(signals, trial.rows))
-        for entry in trial.entries():
-            target = generate_distillation_targets(entry.source, entry.rows, entry.fusion, objective, trial.heldout)
-            fitted = optimize_model(trial.student(), target, entry.rows, trial.training(entry), trial.learning(entry))
-            trial.record(entry, target, fitted, evaluate_performance(fitted.student, trial.rows))
-        if finish is not None:
-            stage = last_stage(trial.chosen(), trial.rows, trial.task, finish, replace(settings, seed=seed))
-            trial.record_stage(stage, evaluate_performance(stage.fitted.student, trial.rows))
-        trial.measure(evaluate_performance, linear(trial.rows) if baselines is None else baselines)
-    return contest.report()

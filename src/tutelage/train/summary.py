@@ -163,7 +163,7 @@ def _acted(trial: Trial) -> dict[str, float]:
 
 
 def _notes(trials: Sequence[Trial]) -> tuple[str, ...]:
-    notes = [f"seed {trial.seed}: fusion {trial.fusion.name!r}: {trial.why}." for trial in trials]
+    notes = [f"seed {trial.seed}: fusion {trial.fusion.name!r}: {trial.choice.why}." for trial in trials]
     for trial in trials:
         notes += [f"seed {trial.seed}: teacher {name!r} is flagged: {why}." for name, why in trial.flags.items()]
         if trial.finished:

@@ -106,6 +106,12 @@ def sweep(
     return Swept(tuple(lanes), tuple(fitted[i] for i in order), tuple(i in able for i in order), _why(refused, able))
 
 
+def why_alone(make: nn.Module | Callable[[], nn.Module], lane: Lane, rows: Rows, training: Training) -> str | None:
+    """Why such students would be trained one by one, in plain words; None: they are trained together."""
+    made = _student(make, lane.seed).to(device_of(training.device))
+    return _setting(training) or _refused(lane.target, lane.target) or _unlike([made], lane, rows, training)
+
+
 def _student(make: nn.Module | Callable[[], nn.Module], seed: int) -> nn.Module:
     torch.manual_seed(seed)
     return copy.deepcopy(make) if isinstance(make, nn.Module) else make()

@@ -23,7 +23,8 @@ from ..teaching.compared import Differences
 from ..teaching.ensemble import Ensemble
 from ..teaching.heldout import flag_seen, learn, unseen
 from ..teaching.teach import TeachProgress
-from .choose import best_single, choose_fusion
+from .choice import Choice
+from .choose import best_single
 from .evaluate import Performance, answers, quality
 from .finish import Stage
 from .fit import Epoch, Fitted
@@ -77,6 +78,15 @@ class Result:
     best: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
+Chooser = Callable[[Any, Any], Choice]
+"""From a trial and its signals to the fusion."""
+
+
+def plain_mean(trial: Any, source: Any) -> Choice:
+    """The plain mean, whatever the data."""
+    return Choice(Mean(), "default", "nothing else was tried")
+
+
 @dataclass
 class Trial:
     """One seed.
@@ -84,7 +94,7 @@ class Trial:
     Attributes:
         seed: of everything random.
         heldout: labelled rows that no teacher has been trained on, as far as is known.
-        fusion: the chosen one; `why` says for what reason.
+        choice: the fusion, and why it was taken.
         single: name of the best single teacher on held-out rows.
         flags: teachers that seem to have been trained on training rows, and why.
         ran: how the teachers were run while they taught.
@@ -101,10 +111,11 @@ class Trial:
     asked: Fusion | None
     tell: Tell
     seen_ok: bool
+    objective: Objective | None = None
+    choose: Chooser = plain_mean
     heldout: np.ndarray = field(init=False)
     results: list[Result] = field(default_factory=list[Result])
-    fusion: Fusion = field(default_factory=Mean)
-    why: str = ""
+    choice: Choice = field(default_factory=lambda: plain_mean(None, None))
     finished: str = ""
     single: str = ""
     flags: dict[str, str] = field(default_factory=dict[str, str])
@@ -121,6 +132,16 @@ class Trial:
         for teacher in self.teachers:
             if teacher.seen is not None and np.isin(teacher.seen, tested).any():
                 raise LeakageError(f"teacher {teacher.name!r} was trained on test rows: choose others, or leave it out")
+
+    @property
+    def fusion(self) -> Fusion:
+        """The chosen fusion."""
+        return self.choice.fusion
+
+    @property
+    def declined(self) -> bool:
+        """Whether the student learns from labels alone, because that was better."""
+        return self.choice.how == "declined" and len(self.rows.labelled_train) > 0
 
     def student(self) -> nn.Module:
         """A fresh student: the same for every contender of this seed."""
@@ -163,8 +184,8 @@ class Trial:
         found = signals.gather(batch.row, batch.view)
         with thread_budget(1):
             self.single = best_single(found, self.task, batch)
-            asked = self.asked
-            self.fusion, self.why = choose_fusion(found, self.task, batch) if asked is None else (asked, "asked for")
+        asked = self.asked
+        self.choice = self.choose(self, signals) if asked is None else Choice(asked, "asked", "asked for")
 
     def entries(self) -> Iterator[Entry]:
         """The students to train."""
@@ -179,9 +200,12 @@ class Trial:
         assert self.signals is not None
         if len(self.teachers) > 1:
             yield Entry(SINGLE, "student", rows, self.signals.only(self.single), Mean())
-            if self.fusion != Mean():
+            if self.fusion != Mean() or self.declined:
                 yield Entry(MEAN, "student", rows, self.signals, Mean())
-        yield Entry(CHOSEN, "student", rows, self.signals, self.fusion)
+        if self.declined:
+            yield Entry(CHOSEN, "student", replace(rows, train=rows.labelled_train), None, Mean())
+        else:
+            yield Entry(CHOSEN, "student", rows, self.signals, self.fusion)
 
     def record(self, entry: Entry, target: Distillation, fitted: Fitted, performance: Performance) -> None:
         """Keeps what came out of one entry, at its last and at its best epoch."""
@@ -216,7 +240,8 @@ class Trial:
             self._measured(evaluate, teacher.name, "teacher", teacher, total)
         assert self.signals is not None
         calibrations, fusion = learn(self.signals, self.fusion, self.rows.batch(self.heldout, inputs=False))
-        self.ensemble = Ensemble("ensemble", self.teachers, fusion, calibrations, self.rows.space)
+        made, space = self.rows.preparation, self.rows.space
+        self.ensemble = Ensemble("ensemble", self.teachers, fusion, calibrations, space, preparation=made)
         self._measured(evaluate, "ensemble of the teachers", "ensemble", self.ensemble, total)
 
     def result(self, name: str) -> Result | None:

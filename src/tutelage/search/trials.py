@@ -1,0 +1,166 @@
+"""Trials: what a student learns from each candidate, judged on labelled rows that it and the fusion did not see.
+
+The held-out rows are parted in three. Three times, one part is hidden: calibrations and fusions learn from the others,
+students are trained with its labels withheld, and answer about it. All students of a part are one batched sweep;
+students that are too large for that are not trained: the fused ensembles are judged instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..core import Batch, Context, Fusion, InputError, SignalSource
+from ..data import Rows
+from ..data.rows import batch_count
+from ..fusion import Mean
+from ..fusion.answers import answer_of
+from ..teaching import Distillation, Objective
+from ..teaching.heldout import row_loss
+from ..train.choose import cross_fit, folds_of, heldout_loss
+from ..train.evaluate import answers, task_of
+from ..train.fitted import labels_only
+from ..train.settings import Training
+from ..train.steps import generate_distillation_targets
+from ..train.sweep import Lane, sweep, why_alone
+
+PARTS = 3
+LABELS = "labels only"
+SINGLES = 2
+"""So many of the best single teachers take part."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one candidate achieved, per held-out row.
+
+    Attributes:
+        error: 1 for a mistake (labels: their share), for values and rankings the loss; float64 [N].
+        loss: cross-entropy or squared error, float64 [N].
+    """
+
+    error: Tensor
+    loss: Tensor
+
+
+def judge(
+    student: nn.Module | Callable[[], Any],
+    rows: Rows,
+    source: SignalSource,
+    heldout: np.ndarray,
+    fusions: Mapping[str, Fusion],
+    *,
+    objective: Objective | None,
+    training: Training,
+    seed: int,
+) -> tuple[dict[str, Outcome], str]:
+    """The outcome of each fusion, of the best single teachers, and of labels alone where students are trained.
+
+    A fusion that refuses these teachers is left out.
+
+    Returns:
+        outcomes by name, on the same rows in the same order, and whether `students` or `ensembles` were judged.
+    """
+    known = heldout[_has_label(rows)[heldout]]
+    batch = rows.batch(known, inputs=False)
+    part = folds_of(batch.target, len(known), PARTS)
+    singles = _best_singles(source, batch) if len(source.names) > 1 else ()
+    asked = [(name, source, fusion) for name, fusion in fusions.items()]
+    asked += [(f"only {name}", source.only(name), Mean()) for name in singles]
+    plain = replace(training, checkpoint=None, tensorboard=None, profile=None, seed=seed)
+    example = generate_distillation_targets(source, rows, Mean(), objective, known)
+    alone = why_alone(student, Lane("one", example, seed), rows, plain)
+    found: dict[str, list[tuple[Tensor, Tensor]]] = {}
+    for number in range(PARTS):
+        hidden, shown = known[part == number], known[part != number]
+        if not len(hidden):
+            continue
+        fewer = _without(rows, hidden)
+        targets = _targets(asked, fewer, objective, shown)
+        told = rows.batch(hidden, inputs=False, truth=True)
+        if alone is None:
+            answered = _taught(student, targets, fewer, rows, hidden, plain)
+        else:
+            answered = {name: _fused(target, told) for name, target in targets.items()}
+        for name, answer in answered.items():
+            found.setdefault(name, []).append(row_errors(answer, told))
+    whole = {
+        name: Outcome(torch.cat([e for e, _ in parts]), torch.cat([loss for _, loss in parts]))
+        for name, parts in found.items()
+        if sum(len(e) for e, _ in parts) == len(known)
+    }
+    return whole, "students" if alone is None else "ensembles"
+
+
+def row_errors(answer: Any, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Mistakes and losses per row, float64 [B] each; a row without an answer is a mistake and costs what it must."""
+    loss, known = row_loss(answer, batch)
+    worst = loss[known].max() if bool(known.any()) else torch.ones((), dtype=torch.float64)
+    loss = torch.where(known, loss, worst)
+    if answer.kind_of_space == "classes":
+        wrong = (answer.probs().argmax(-1) != batch.target).double()
+    elif answer.kind_of_space == "labels":
+        off = ((answer.logits > 0) != (batch.target > 0.5)) & batch.labelled
+        wrong = off.double().sum(-1) / batch.labelled.sum(-1).clamp_min(1)
+    else:
+        return loss, loss
+    return torch.where(known, wrong, torch.ones_like(wrong)), loss
+
+
+def _best_singles(source: SignalSource, batch: Batch) -> tuple[str, ...]:
+    signals = source.gather(batch.row, batch.view)
+    folds = cross_fit(signals, batch)
+    losses = {
+        name: float(heldout_loss([fold.only(i) for fold in folds], Mean()).mean())
+        for i, name in enumerate(signals.names)
+    }
+    return tuple(sorted(losses, key=lambda name: losses[name])[:SINGLES])
+
+
+def _has_label(rows: Rows) -> np.ndarray:
+    return np.asarray(rows.labelled.reshape(len(rows), -1).any(axis=1))
+
+
+def _without(rows: Rows, hidden: np.ndarray) -> Rows:
+    """The table without these labels; they are no validation rows either."""
+    fewer = rows.with_labels(np.setdiff1d(np.flatnonzero(_has_label(rows)), hidden))
+    return replace(fewer, validation=np.setdiff1d(rows.validation, hidden))
+
+
+def _targets(asked: Any, rows: Rows, objective: Objective | None, shown: np.ndarray) -> dict[str, Distillation]:
+    found: dict[str, Distillation] = {}
+    for name, source, fusion in asked:
+        try:
+            found[name] = generate_distillation_targets(source, rows, fusion, objective, shown)
+        except InputError:
+            continue
+    return found
+
+
+def _taught(
+    student: Any, targets: Mapping[str, Distillation], fewer: Rows, rows: Rows, hidden: np.ndarray, plain: Training
+) -> dict[str, Any]:
+    """Answers about the hidden rows of one student per target, and of one that learns from labels alone."""
+    task = task_of(rows)
+    lanes = [Lane(name, target, plain.seed) for name, target in targets.items()]
+    trained = dict(zip(targets, sweep(student, lanes, fewer, plain).fitted, strict=True))
+    if len(fewer.labelled_train):
+        own = replace(fewer, train=fewer.labelled_train)
+        steps = plain.epochs * batch_count(len(fewer.train), plain.batch_size)
+        epochs = max(1, round(steps / batch_count(len(own.train), plain.batch_size)))
+        lane = Lane(LABELS, labels_only(task), plain.seed)
+        trained[LABELS] = sweep(student, [lane], own, replace(plain, epochs=epochs)).fitted[0]
+    return {name: answers(fitted.student, rows, hidden, task)[0] for name, fitted in trained.items()}
+
+
+def _fused(target: Distillation, asked: Batch) -> Any:
+    """What the ensemble says about rows whose labels it is not shown."""
+    stacked = target.signals(asked.row, asked.view).stacked()
+    blank = torch.zeros_like(asked.labelled)
+    context = Context(row=asked.row, target=asked.target, labelled=blank)
+    return answer_of(target.fusion(stacked, context), stacked)
