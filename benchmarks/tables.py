@@ -30,7 +30,7 @@ from quality import compute, one_thread
 
 import tutelage as tl
 from tutelage import fusion as f
-from tutelage.train import choose_fusion, task_of, worth_it
+from tutelage.train import task_of, worth_it
 
 FUSIONS: dict[str, Any] = {"mean": f.Mean(), "weighted": f.Performance(), "stacking": f.Stacking()}
 VALUES: dict[str, Any] = FUSIONS | {"weighted": f.Performance("inv_mse")}
@@ -71,11 +71,11 @@ def solve(cell: Cell) -> dict[str, Any]:
     ]
     teachers = [tl.aligned(teacher, rows.space) for teacher in taught]
     source = tl.Memory.of(teachers, rows.columns)
-    held = rows.batch(np.union1d(rows.labelled_train, rows.validation), inputs=False)
-    chosen, why = choose_fusion(source.gather(held.row, held.view), task, held)
-    fusions = (VALUES if values else FUSIONS) | {"chosen": chosen}
-    targets = {name: tl.generate_distillation_targets(source, rows, fusion) for name, fusion in fusions.items()}
     steps = min(cell.steps, MOST_EPOCHS * -(-len(rows.train) // 64))
+    held = np.union1d(rows.labelled_train, rows.validation)
+    choice = tl.auto(_maker(rows), rows, teachers, source, held, training=_training(rows, steps))
+    fusions = (VALUES if values else FUSIONS) | {"chosen": choice.fusion}
+    targets = {name: tl.generate_distillation_targets(source, rows, fusion) for name, fusion in fusions.items()}
     students = _students(targets, rows, steps)
     few = replace(rows, train=rows.labelled_train)
     students |= _students({"labels only": tl.generate_distillation_targets(None, few, f.Mean())}, few, steps)
@@ -96,20 +96,28 @@ def solve(cell: Cell) -> dict[str, Any]:
         "student": _cost(lambda: _answer(task, first, check), len(test)),
         "teachers": _cost(lambda: [model.answer(asked) for model in single], len(test)),
     }
-    return line | {"found": found, "worth": worth.yes, "said": str(worth), "gains": worth.gains, "chosen": chosen.name,
-                   "why": why, "cost": cost, "seconds": time.process_time() - start}  # fmt: skip
+    return line | {"found": found, "worth": worth.yes, "said": str(worth), "gains": worth.gains,
+                   "chosen": choice.fusion.name, "why": choice.why, "cost": cost,
+                   "seconds": time.process_time() - start}  # fmt: skip
 
 
 def _students(targets: dict[str, Any], rows: tl.Rows, steps: int) -> dict[str, list[Any]]:
     """The students of each target, one per seed; fewer rows get more epochs, so that all take the same steps."""
-    width, task = rows.columns["features"].shape[1], task_of(rows)
     lanes = [tl.Lane(f"{name}|{seed}", target, seed) for name, target in targets.items() for seed in range(SEEDS)]
-    training = tl.Training(epochs=max(1, round(steps / -(-len(rows.train) // 64))), threads=1)
-    swept = tl.sweep(lambda: tl.MLP(width, len(task.space.names), (64, 64)), lanes, rows, training)
+    swept = tl.sweep(_maker(rows), lanes, rows, _training(rows, steps))
     found: dict[str, list[Any]] = {name: [] for name in targets}
     for lane, fitted in zip(lanes, swept.fitted, strict=True):
         found[lane.name.split("|")[0]].append(fitted.student.eval())
     return found
+
+
+def _maker(rows: tl.Rows) -> Callable[[], tl.MLP]:
+    width = rows.columns["features"].shape[1]
+    return lambda: tl.MLP(width, len(rows.space.names), (64, 64))
+
+
+def _training(rows: tl.Rows, steps: int) -> tl.Training:
+    return tl.Training(epochs=max(1, round(steps / -(-len(rows.train) // 64))), threads=1)
 
 
 def _answer(task: Any, student: Any, batch: tl.Batch) -> Any:

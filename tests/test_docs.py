@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 
+import examples_of_fusions as examples
 from outside import REPO
 from tutelage import fusion
 from tutelage.core import INVARIANTS
@@ -66,7 +67,7 @@ def test_the_table_of_fusions_says_what_the_code_says() -> None:
     table = cells("fusions.md", "All of them")
     assert set(table) == set(fusions())
     for name, (said_name, gives, needs, fitted, answers, invariants, source) in table.items():
-        made = fusions()[name](weights=(1.0, 2.0, 3.0, 4.0, 5.0)) if name == "Weighted" else fusions()[name]()
+        made = examples.MADE[name]() if name in examples.MADE else fusions()[name]()
         value = fusions()[name](reward="inv_mse") if name.endswith("Performance") else made
         fused = [
             kind

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import pytest
 import torch
 from torch import Tensor
 
+from examples_of_fusions import TRUST, home
 from tutelage import fusion as fusions
 from tutelage.core import INVARIANTS, Context, InputError, Labels, Scores, Target, Values, Weights
 from tutelage.fusion import (
     AEKD,
+    Blend,
     Borda,
     Confidence,
     Difference,
@@ -37,10 +39,13 @@ from tutelage.testing import check_fusion
 ALL = ("classes", "labels", "values", "scores")
 CHOICES = ("classes", "labels", "scores")
 RANKS = ("scores",)
-TRUST = (0.3, 0.1, 0.2, 0.25, 0.15)
 
 HOUSE: list[tuple[Any, tuple[str, ...]]] = [
     (Mean(), ALL),
+    (home(), ALL),
+    (replace(home(), gives="target"), ("classes",)),
+    (Blend((Mean(), Median())), ALL),
+    (Blend((Mean(), GeometricMean(), Performance())), CHOICES),
     (Weighted(TRUST), ALL),
     (GeometricMean(), ALL),
     (GeometricMean(TRUST), ALL),
@@ -83,7 +88,12 @@ def test_house_fusions_keep_the_contract(fusion: Any, answers: tuple[str, ...]) 
 
 
 def test_every_public_fusion_is_checked() -> None:
-    public = {getattr(fusions, name) for name in fusions.__all__} - {fusions.PerTeacher, fusions.Trust}
+    public = {getattr(fusions, name) for name in fusions.__all__} - {
+        fusions.Home,
+        fusions.PerTeacher,
+        fusions.Placed,
+        fusions.Trust,
+    }
     assert public == {type(fusion) for fusion, _ in HOUSE}
 
 

@@ -1,13 +1,19 @@
-"""The catalogue of works, one file per part of the field; a new file is one line here."""
+"""The catalogue of works, one file per part of the field; a new file is two lines here."""
 
 from __future__ import annotations
 
 from .answers import PAPERS as ANSWERS
+from .choosing import PAPERS as CHOOSING
 from .features import PAPERS as FEATURES
 from .gradient import PAPERS as GRADIENT
 from .paper import Paper
 
-CATALOGUE: dict[str, Paper] = {**ANSWERS, **FEATURES, **GRADIENT}
+CATALOGUE: dict[str, Paper] = {
+    **ANSWERS,
+    **CHOOSING,
+    **FEATURES,
+    **GRADIENT,
+}
 """Citation key to work."""
 
 __all__ = ["CATALOGUE", "Paper"]

@@ -1,0 +1,163 @@
+"""The fusion that is decided on the data: picked, blended, declined, or left at the default."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+
+import tutelage as tl
+from tutelage.fusion import AtHome, Blend, GeometricMean, Mean, Performance
+from tutelage.search.auto import decide
+from tutelage.search.trials import LABELS, Outcome
+from tutelage.train import task_of
+
+QUICK = tl.Training(epochs=6, lr=0.01, threads=1)
+
+
+@cache
+def digits() -> tuple[np.ndarray, np.ndarray]:
+    data: Any = load_digits()
+    return (data.data / 16.0).astype(np.float32), data.target
+
+
+def table(labelled: int = 60, transfer: int = 400) -> tl.Rows:
+    """The first 800 rows belong to the teachers."""
+    features, target = digits()
+    train, test = np.arange(800, 800 + transfer), np.arange(1400, len(target))
+    shown = np.isin(np.arange(len(target)), train[:labelled])
+    none = np.zeros(0, dtype=np.int64)
+    return tl.rows_of({"x": features}, target, train=train, validation=none, test=test, labelled=shown)
+
+
+def student() -> tl.MLP:
+    torch.manual_seed(0)
+    return tl.MLP(64, 10, (32,))
+
+
+def teacher(name: str, model: Any, row: np.ndarray, rows: tl.Rows) -> Any:
+    features, target = digits()
+    made = tl.EstimatorTeacher(model.fit(features[row], target[row]), reads="x", name=name, seen=row)
+    return tl.aligned(made, rows.space)
+
+
+def asked(rows: tl.Rows, teachers: tuple[Any, ...], **options: Any) -> Any:
+    source = tl.Memory.of(teachers, rows.columns)
+    return tl.auto(student, rows, teachers, source, rows.labelled_train, training=QUICK, **options)
+
+
+def specialists(rows: tl.Rows) -> tuple[Any, ...]:
+    target = digits()[1]
+    parts = [np.flatnonzero((target[:800] % 3) == one) for one in range(3)]
+    return tuple(
+        teacher(f"{i}", RandomForestClassifier(30, random_state=0), part, rows) for i, part in enumerate(parts)
+    )
+
+
+def test_specialists_are_heard_where_they_are_at_home() -> None:
+    rows = table()
+    teachers = specialists(rows)
+    choice = asked(rows, teachers)
+    assert isinstance(choice.fusion, AtHome)
+    assert choice.fusion.gives == "target"
+    assert "can be told apart" in choice.why
+    assert choice.judged == "students"
+    assert {one.name for one in choice.tried} >= {"at_home", "mean", LABELS}
+    assert rows.test.openings == []
+    task, accuracy = task_of(rows), {}
+    source = tl.Memory.of(teachers, rows.columns)
+    for name, fusion in (("auto", choice.fusion), ("mean", Mean())):
+        target = tl.generate_distillation_targets(source, rows, fusion)
+        accuracy[name] = tl.evaluate_performance(tl.fit(student(), target, rows, QUICK).student, rows, task)
+    gain = accuracy["auto"].metrics["accuracy"] - accuracy["mean"].metrics["accuracy"]
+    assert gain > 0.05, "knowing who is at home is worth more than five points here"
+
+
+def test_teachers_of_the_same_rows_are_averaged() -> None:
+    rows, row = table(), np.arange(800)
+    forest = RandomForestClassifier(20, random_state=0)
+    choice = asked(rows, (teacher("a", forest, row, rows), teacher("b", LogisticRegression(max_iter=200), row, rows)))
+    assert choice.how in ("default", "blended")
+    assert "the same rows" in choice.why
+    assert choice.rows == 60
+
+
+def test_few_labels_tell_nothing() -> None:
+    rows = table(labelled=8)
+    choice = asked(rows, specialists(rows))
+    assert (choice.how, choice.tried) == ("default", ())
+    assert isinstance(choice.fusion, AtHome), "where teachers are at home needs no labels"
+    assert "8 held-out labelled rows tell nothing more" in choice.why
+
+
+def test_one_teacher_may_be_declined_but_not_chosen_from() -> None:
+    rows = table()
+    choice = asked(rows, specialists(rows)[:1])
+    assert choice.why.startswith("there is one teacher")
+    assert {one.name for one in choice.tried} == {"mean", LABELS}
+
+
+def test_students_too_large_for_one_network_are_not_trained() -> None:
+    rows = table()
+    teachers = specialists(rows)
+    source = tl.Memory.of(teachers, rows.columns)
+    large = tl.MLP(64, 10, (2000, 200))
+    choice = tl.auto(large, rows, teachers, source, rows.labelled_train, training=QUICK)
+    assert choice.judged == "ensembles"
+    assert LABELS not in {one.name for one in choice.tried}
+    assert isinstance(choice.fusion, AtHome)
+
+
+def test_it_is_the_default_of_distill() -> None:
+    rows = table()
+    teachers = specialists(rows)
+    report = tl.distill(student, rows, teachers, training=QUICK, seeds=(0,))
+    assert any("at_home" in note and "can be told apart" in note for note in report.notes)
+
+
+def outcome(wrong: list[float]) -> Outcome:
+    error = torch.tensor(wrong, dtype=torch.float64)
+    return Outcome(error, error + 0.1)
+
+
+def test_what_is_clearly_better_is_picked() -> None:
+    found = {"mean": outcome([1.0] * 30 + [0.0] * 70), "performance": outcome([1.0] * 10 + [0.0] * 90)}
+    choice = decide({"mean": Mean(), "performance": Performance()}, found, Mean(), "told", "students")
+    assert (choice.how, choice.fusion) == ("picked", Performance())
+    assert "20.0 ± 4.0 points fewer mistakes" in choice.why
+
+
+def test_what_may_be_better_is_blended() -> None:
+    found = {"mean": outcome([1.0] * 4 + [0.0] * 96), "geometric_mean": outcome([0.0] * 100)}
+    choice = decide({"mean": Mean(), "geometric_mean": GeometricMean()}, found, Mean(), "told", "students")
+    assert (choice.how, choice.fusion) == ("blended", Blend((Mean(), GeometricMean())))
+
+
+@pytest.mark.parametrize(("better", "how"), [(0, "default"), (12, "declined")])
+def test_labels_that_are_better_are_left_alone(better: int, how: str) -> None:
+    found = {"mean": outcome([1.0] * 20 + [0.0] * 80), LABELS: outcome([1.0] * (20 - better) + [0.0] * (80 + better))}
+    choice = decide({"mean": Mean()}, found, Mean(), "told", "students")
+    assert choice.how == how
+    assert ("do not distil" in choice.why) is (how == "declined")
+
+
+def test_a_declined_run_ships_the_student_of_the_labels() -> None:
+    """A teacher that takes three classes for others, and labels in plenty."""
+    features, target = digits()
+    rows = table(labelled=400)
+    row, wrong = np.arange(800), np.where(target > 6, target - 5, target)
+    bad = tl.EstimatorTeacher(
+        LogisticRegression(max_iter=100).fit(features[row], wrong[row]), reads="x", name="bad", seen=row
+    )
+    settings = replace(QUICK, epochs=12)
+    report = tl.distill(student, rows, [bad], training=settings, seeds=(0,))
+    found = {one.name: one.metrics["accuracy"][0] for one in report.contenders}
+    assert any("do not distil" in note for note in report.notes)
+    assert found["student: chosen fusion"] == pytest.approx(found["student: labels only"])
