@@ -24,7 +24,7 @@ from tutelage.fusion import Entropy, GeometricMean, Mean
 from tutelage.report import Report
 from tutelage.teaching.terms import KL
 from tutelage.train import Cost, Training
-from tutelage.train.trial import learnt_from
+from tutelage.train.labels import learnt_from
 
 QUICK = Training(2, 16)
 NOBODY = np.zeros(0, dtype=np.int64)

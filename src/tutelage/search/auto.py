@@ -11,7 +11,7 @@ only for what beats it beyond chance.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,7 @@ The best of ten candidates that are all alike lies 1.5 standard errors above the
 def auto(
     student: nn.Module | Callable[[], Any],
     rows: Rows,
-    teachers: tuple[Teacher, ...],
+    teachers: Sequence[Teacher],
     source: SignalSource,
     heldout: np.ndarray,
     *,

@@ -80,11 +80,13 @@ def where_it_answered(trial: Trial, name: str) -> tuple[float | None, int]:
 
 
 def received(trial: Trial) -> tuple[float, ...] | None:
-    """Mean trust per teacher in the student's target: of the last epoch, or on held-out rows; None where unknown."""
+    """Mean trust per teacher in the student's target: of the last epoch, or on held-out rows; None where unknown or declined."""
     chosen = trial.result(CHOSEN)
     assert chosen is not None
     assert chosen.fitted is not None
     assert chosen.target is not None
+    if not chosen.target.names:
+        return None
     if chosen.fitted.history[-1].weights:
         return tuple(float(weight) for weight in chosen.fitted.history[-1].weights)
     batch = trial.rows.batch(trial.heldout, inputs=False)

@@ -10,7 +10,7 @@ import torch
 from ..core import Signals, Teacher
 from ..data import Rows
 from ..fusion import AtHome, Home
-from .trial import learnt_from
+from .labels import learnt_from
 
 
 def at_home(teachers: Sequence[Teacher], rows: Rows, signals: Signals) -> tuple[AtHome | None, str]:

@@ -22,8 +22,9 @@ from ..teaching.teach import TeachProgress, teach
 from .evaluate import Performance, in_names, performance, task_of
 from .fit import Epoch, Fitted, fit
 from .fitted import having, labels_only, trained, variants
+from .labels import labelled_rows
 from .settings import Training
-from .trial import default_objective, labelled_rows
+from .trial import default_objective
 
 Make = Callable[[], Any]
 Asked = Callable[[TeachProgress], None] | None

@@ -109,7 +109,7 @@ def _contender(name: str, trials: Sequence[Trial]) -> Contender:
 
 def _note(name: str, trials: Sequence[Trial]) -> str:
     if name == CHOSEN:
-        return ", ".join(dict.fromkeys(trial.fusion.name for trial in trials))
+        return ", ".join(dict.fromkeys("declined" if trial.declined else trial.fusion.name for trial in trials))
     if name.endswith("best single teacher"):
         return ", ".join(dict.fromkeys(trial.single for trial in trials))
     return ""

@@ -28,6 +28,7 @@ from .choose import best_single
 from .evaluate import Performance, answers, quality
 from .finish import Stage
 from .fit import Epoch, Fitted
+from .labels import labelled_rows, learnt_from
 from .settings import Training
 
 LABELS_ONLY = "student: labels only"
@@ -282,18 +283,6 @@ class Trial:
                 self.flags[name] = reason
         if self.flags:
             self.heldout = np.intersect1d(self.heldout, self.rows.validation)
-
-
-def learnt_from(teacher: Any) -> Iterator[np.ndarray]:
-    """Row numbers that a teacher, or whatever it is made of, was trained on, as far as it says so."""
-    yield from (row for row in (teacher.seen, getattr(teacher, "fitted_on", None)) if row is not None)
-    for member in getattr(teacher, "members", ()):
-        yield from learnt_from(member)
-
-
-def labelled_rows(rows: Rows) -> np.ndarray:
-    """Labelled training rows and validation rows, sorted."""
-    return np.unique(np.concatenate([rows.labelled_train, rows.validation]))
 
 
 def slug(name: str) -> str:
