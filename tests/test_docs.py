@@ -36,6 +36,7 @@ PACKAGES = (
     "tutelage.fusion",
     "tutelage.nets",
     "tutelage.report",
+    "tutelage.search",
     "tutelage.store",
     "tutelage.tasks",
     "tutelage.teachers",

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .data import Rows, read_images, read_table, recipe_for, rows_of
     from .nets import MLP, ConvNet, TwoTowers
     from .report import Report
-    from .search import auto, distill
+    from .search import auto, distill, ground_of, select
     from .store import Store
     from .tasks import Classification, MultiLabel, Ranking, Regression
     from .teachers import (
@@ -66,7 +66,7 @@ HOME = {
     "data": "Rows read_images read_table recipe_for rows_of",
     "nets": "MLP ConvNet TwoTowers",
     "report": "Report",
-    "search": "auto distill",
+    "search": "auto distill ground_of select",
     "store": "Store",
     "tasks": "Classification MultiLabel Ranking Regression",
     "teachers": "Binding EstimatorTeacher FeatureTeacher ModuleTeacher OnnxTeacher RankingTeacher RuleTeacher aligned "
@@ -127,6 +127,7 @@ __all__ = [
     "fit",
     "generate_distillation_targets",
     "generate_predictions",
+    "ground_of",
     "load",
     "load_teacher",
     "optimised",
@@ -135,6 +136,7 @@ __all__ = [
     "read_table",
     "recipe_for",
     "rows_of",
+    "select",
     "sweep",
     "train_models",
 ]

@@ -18,6 +18,7 @@ COMMANDS = {
     "export": ("ship", "the student of a run as ONNX or torch.export file, checked row by row"),
     "audit": ("audit", "look for leaks: in a recipe, a run or a table"),
     "compare": ("ship", "several runs side by side; with --sweep fusions on your data"),
+    "select": ("select", "which teachers of a run are worth listening to"),
     "bench": ("bench", "the benchmarks, on your own machine"),
     "report": ("ship", "write the page of a run again, or print its table"),
 }

@@ -20,7 +20,7 @@ from ..train.run import begin
 from ..train.steps import train_models
 from ..train.trial import default_objective
 from . import show
-from .parts import fusion_from, pairs
+from .parts import default_name, fusion_from, pairs, shortened, without_run
 
 Many = tyro.conf.UseAppendAction
 
@@ -109,42 +109,72 @@ class Options:
 def distill_command(arguments: list[str]) -> None:
     """Reads data and teachers, says what was found out, distils, and prints what came out."""
     options = tyro.cli(Options, args=arguments, prog="tutelage distill")
+    ready = _read(options)
+    folder = show.new_folder("distill", options.run, options.resume)
+    kept = [part for part in arguments if part != "--resume"]
+    begin(folder, {"command": "distill", "arguments": without_run(kept)}, resume=options.resume)
+    if ready.remarks:
+        (folder / "left-out.txt").write_text("\n".join(ready.remarks) + "\n")
+    with show.progress() as listener:
+        report = _distilled(options, ready, folder, listener)
+    show.results(report, folder)
+
+
+def distill_again(arguments: list[str], folder: Path, listener: Any) -> Any:
+    """Distils as a run was made, in that run's folder."""
+    options = tyro.cli(Options, args=arguments, prog="tutelage distill")
+    return _distilled(options, _read(options), folder, listener)
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """What the options mean."""
+
+    rows: Rows
+    teachers: list[Teacher]
+    student: Any
+    objective: Objective
+    training: Training
+    fusion: Any
+    remarks: tuple[str, ...]
+
+
+def _read(options: Options) -> _Ready:
+    """Reads data and teachers, and says what was found out."""
     found = read_rows(options)
     rows = found.rows
     names = rows.space.names
     shown = f"{', '.join(names[:8])}{', ...' if len(names) > 8 else ''}"
     show.said(f"task: {len(names)} {rows.space.kind} ({shown})")
     show.said(f"rows: {len(rows.train)} train, {len(rows.validation)} validation, {len(rows.test)} test")
-    teachers, makers = read_teachers(options, rows), teacher_makers(rows)
+    teachers = read_teachers(options, rows)
     student, objective, training = make_student(options, rows), make_objective(options, rows), make_training(options)
     fusion = None if options.fusion is None else fusion_from(options.fusion)
     for teacher in teachers:
         known = getattr(teacher, "output_found", None) or getattr(teacher, "note", "")
-        show.said(f"teacher {teacher.name!r}: reads {_short(teacher.reads)}; {known}".rstrip("; "))
-    folder = show.new_folder("distill", options.run, options.resume)
-    kept = [part for part in arguments if part != "--resume"]
-    begin(folder, {"command": "distill", "arguments": _without_run(kept)}, resume=options.resume)
-    if found.remarks:
-        (folder / "left-out.txt").write_text("\n".join(found.remarks) + "\n")
+        show.said(f"teacher {teacher.name!r}: reads {shortened(teacher.reads)}; {known}".rstrip("; "))
+    return _Ready(rows, teachers, student, objective, training, fusion, tuple(found.remarks))
+
+
+def _distilled(options: Options, ready: _Ready, folder: Path, listener: Any) -> Any:
+    rows, teachers = ready.rows, list(ready.teachers)
     if options.train_teachers:
         show.said(f"training {options.train_teachers} teachers, five folds each")
-        teachers += train_models(rows, makers, options.train_teachers, ("seed", "architecture"))
-    with show.progress() as listener:
-        report = run_distill(
-            student,
-            rows,
-            teachers,
-            fusion=fusion,
-            objective=objective,
-            training=training,
-            seeds=range(options.seeds),
-            finish=Finish() if options.finish else None,
-            seen_ok=options.seen_ok,
-            run=folder,
-            title=f"{options.data.name}: {len(teachers)} teachers",
-            progress=listener,
-        )
-    show.results(report, folder)
+        teachers += train_models(rows, teacher_makers(rows), options.train_teachers, ("seed", "architecture"))
+    return run_distill(
+        ready.student,
+        rows,
+        teachers,
+        fusion=ready.fusion,
+        objective=ready.objective,
+        training=ready.training,
+        seeds=range(options.seeds),
+        finish=Finish() if options.finish else None,
+        seen_ok=options.seen_ok,
+        run=folder,
+        title=f"{options.data.name}: {len(teachers)} teachers",
+        progress=listener,
+    )
 
 
 def read_rows(options: Options) -> Table | Images:
@@ -188,7 +218,7 @@ def read_teachers(options: Options, rows: Rows) -> list[Teacher]:
 def _named(spec: str) -> tuple[str, str]:
     """Name and file of `NAME=FILE` or `FILE`."""
     name, sign, path = spec.partition("=")
-    return (name, path) if sign and not Path(spec).exists() else (_default_name(spec), spec)
+    return (name, path) if sign and not Path(spec).exists() else (default_name(spec), spec)
 
 
 def _teacher(spec: str, options: Options, rows: Rows) -> Teacher:
@@ -222,10 +252,6 @@ def raw_features(rows: Rows) -> tuple[str, ...]:
     if rows.preparation is None or set(rows.preparation.reads) - set(rows.columns) or "path" in rows.preparation.reads:
         return rows.inputs
     return tuple(name for name in rows.columns if name in rows.preparation.reads)
-
-
-def _default_name(spec: str) -> str:
-    return spec.rpartition(":")[2] if ".py:" in spec else Path(spec).stem
 
 
 def make_student(options: Options, rows: Rows) -> Any:
@@ -271,19 +297,3 @@ def _rate(options: Options) -> Any:
     if options.schedule == "constant":
         return Constant(options.lr)
     return InverseTime(options.lr, 0.1) if options.schedule == "inverse_time" else Cosine(options.lr, warmup=0.05)
-
-
-def _without_run(arguments: list[str]) -> list[str]:
-    """The arguments without --run FOLDER, so that a repetition gets a folder of its own."""
-    kept: list[str] = []
-    skip = False
-    for part in arguments:
-        if skip or part == "--run":
-            skip = not skip
-        elif not part.startswith("--run="):
-            kept.append(part)
-    return kept
-
-
-def _short(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")

@@ -91,3 +91,25 @@ def pairs(texts: list[str], flag: str) -> list[tuple[str, str]]:
     if wrong:
         raise InputError(f"{flag} takes NAME=VALUE, got {wrong[0]!r}")
     return [(left, right) for left, _, right in found]
+
+
+def without_run(arguments: list[str]) -> list[str]:
+    """The arguments without --run FOLDER, so that a repetition gets a folder of its own."""
+    kept: list[str] = []
+    skip = False
+    for part in arguments:
+        if skip or part == "--run":
+            skip = not skip
+        elif not part.startswith("--run="):
+            kept.append(part)
+    return kept
+
+
+def shortened(names: tuple[str, ...]) -> str:
+    """The first six names, and how many more there are."""
+    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+
+
+def default_name(spec: str) -> str:
+    """The name of a teacher that is given as a file or a function of a file."""
+    return spec.rpartition(":")[2] if ".py:" in spec else Path(spec).stem

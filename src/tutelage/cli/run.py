@@ -70,16 +70,29 @@ def _perform(
         {"command": "run", "recipe": what, "arguments": json.loads(json.dumps(given, default=str))},
         resume=resume,
     )
+    with show.progress() as listener:
+        report = _called(function, given, folder, listener)
+    accepts = inspect.signature(function).parameters
+    show.results(report, folder if "run" in accepts else None)
+
+
+def _called(function: Callable[..., Any], given: dict[str, Any], folder: Path, listener: Any) -> Any:
+    """The recipe with its arguments, fusions made of their names, and with folder and listener if it takes them."""
     ready = dict(given)
     hints = _hints(function)
     for key, value in given.items():
         if isinstance(value, str) and Fusion in typing.get_args(hints[key]):
             ready[key] = fusion_from(value)
+    extra = {"run": folder, "progress": listener}
     accepts = inspect.signature(function).parameters
-    with show.progress() as listener:
-        extra = {"run": folder, "progress": listener}
-        report = function(**ready, **{key: value for key, value in extra.items() if key in accepts})
-    show.results(report, folder if "run" in accepts else None)
+    return function(**ready, **{key: value for key, value in extra.items() if key in accepts})
+
+
+def recipe_again(what: str, arguments: dict[str, Any], folder: Path, listener: Any) -> Any:
+    """Calls a recipe as a run of it was, in that run's folder."""
+    _, function = recipe_from(what)
+    _, given, _ = _parsed(function, [], f"tutelage run {what}", defaults=dict(arguments))
+    return _called(function, given, folder, listener)
 
 
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The evidence of a run: a plain record, and its table, page, figures and model card."""
 
 from tutelage.report.card import card
+from tutelage.report.chapters import Chapter, Sheet
 from tutelage.report.citations import bibtex
 from tutelage.report.compare import Comparison, compare
 from tutelage.report.leaderboard import Row, judge, leaderboard
@@ -26,6 +27,7 @@ from tutelage.report.table import Table, markdown, plain, terminal
 
 __all__ = [
     "Agreement",
+    "Chapter",
     "ClassGain",
     "ColumnDrift",
     "Comparison",
@@ -39,6 +41,7 @@ __all__ = [
     "Report",
     "Residuals",
     "Row",
+    "Sheet",
     "Table",
     "TeacherCard",
     "WeightsByClass",

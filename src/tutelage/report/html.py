@@ -13,6 +13,7 @@ from tutelage.report.compare import Comparison, comparison_columns
 from tutelage.report.leaderboard import leaderboard
 from tutelage.report.markup import bare_table, columns_table, definitions, document, scrolling, section, text
 from tutelage.report.report import Report
+from tutelage.report.section_chapters import chapter_section
 from tutelage.report.section_data import origins
 from tutelage.report.stylesheet import STYLE
 from tutelage.report.table import columns_of, footnotes
@@ -39,6 +40,7 @@ def page(report: Report) -> str:
         sections.agreement(report),
         sections.mistakes(report),
         sections.disagreements(report),
+        *map(chapter_section, report.chapters),
         sections.repeat(report),
         sections.sources(report),
     )

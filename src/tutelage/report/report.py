@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tutelage.core.errors import InputError
 from tutelage.data.record import DataRecord
+from tutelage.report.chapters import Chapter
 from tutelage.report.codec import decode, encode
 from tutelage.report.parts import (
     Agreement,
@@ -73,6 +74,7 @@ class Report:
         sources: citation keys of `tutelage.report.citations`.
         data: what was counted between the sources and the rows.
         inputs: raw columns that the student sees.
+        chapters: what later commands added.
 
     Raises:
         InputError: when the parts contradict each other.
@@ -111,6 +113,7 @@ class Report:
     drift: Drift | None = None
     data: DataRecord = field(default_factory=DataRecord)
     inputs: tuple[str, ...] = ()
+    chapters: tuple[Chapter, ...] = ()
 
     def __post_init__(self) -> None:
         _check(self)
@@ -146,6 +149,11 @@ class Report:
         from tutelage.report.citations import bibtex
 
         return bibtex(self.sources)
+
+    def with_chapter(self, chapter: Chapter) -> Report:
+        """The same report with this chapter, in the place of an earlier one of its key."""
+        others = (one for one in self.chapters if one.key != chapter.key)
+        return replace(self, chapters=(*others, chapter))
 
     def compare(self, *others: Report) -> Comparison:
         """Lay this run beside others with the same task and test set."""

@@ -15,7 +15,7 @@ from ..report import Report
 from ..teaching import Objective
 from ..train.baselines import linear
 from ..train.choice import Choice
-from ..train.contest import Contest, Progress
+from ..train.contest import Contest, Progress, hand_over
 from ..train.finish import Finish, last_stage
 from ..train.settings import Training
 from ..train.steps import (
@@ -57,6 +57,7 @@ def distill(
     contest = Contest(
         student, rows, teachers, fusion, objective, settings, seeds, title, progress, seen_ok, run, _automatic
     )
+    hand_over(contest)
     for seed in seeds:
         trial = contest.start(seed)
         signals = generate_predictions(

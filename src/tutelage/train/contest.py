@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -25,6 +27,41 @@ from .trial import Chooser, Trial, plain_mean
 
 MOST_STUDENTS = 5
 """Students trained per seed, for the estimate of the time left."""
+
+
+class Taken(BaseException):
+    """Raised by `distill` inside `taking`: the contest was handed over instead of being held."""
+
+
+_TAKERS: ContextVar[list[Contest] | None] = ContextVar("takers", default=None)
+
+
+@contextmanager
+def taking() -> Generator[list[Contest]]:
+    """Within it `distill` trains nothing: its contest is put into the list, and whoever called it ends there.
+
+    So a recipe, which ends in `distill`, says what rows, teachers and student it would have used.
+    """
+    taken: list[Contest] = []
+    token = _TAKERS.set(taken)
+    try:
+        yield taken
+    except Taken:
+        pass
+    finally:
+        _TAKERS.reset(token)
+
+
+def hand_over(contest: Contest) -> None:
+    """Ends `distill` where somebody is taking contests; does nothing elsewhere.
+
+    Raises:
+        Taken: somebody is.
+    """
+    taken = _TAKERS.get()
+    if taken is not None:
+        taken.append(contest)
+        raise Taken
 
 
 @runtime_checkable

@@ -7,12 +7,14 @@ from .choosing import PAPERS as CHOOSING
 from .features import PAPERS as FEATURES
 from .gradient import PAPERS as GRADIENT
 from .paper import Paper
+from .selecting import PAPERS as SELECTING
 
 CATALOGUE: dict[str, Paper] = {
     **ANSWERS,
     **CHOOSING,
     **FEATURES,
     **GRADIENT,
+    **SELECTING,
 }
 """Citation key to work."""
 
