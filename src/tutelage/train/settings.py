@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import copy
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -162,3 +163,16 @@ def autocast(precision: str, device: torch.device) -> torch.autocast:
     pays = device.type == "cuda" and torch.cuda.is_bf16_supported()
     wanted = precision == "bf16" or (precision == "auto" and pays)
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=wanted)
+
+
+def fresh_student(make: nn.Module | Callable[[], Any], seed: int) -> nn.Module:
+    """A student with its first parameters: a copy of a module, or what a maker makes under this seed.
+
+    Raises:
+        InputError: the maker made something else.
+    """
+    torch.manual_seed(seed)
+    student = copy.deepcopy(make) if isinstance(make, nn.Module) else make()
+    if not isinstance(student, nn.Module):
+        raise InputError(f"the student has to be an nn.Module or make one, got {type(student).__name__}")
+    return student

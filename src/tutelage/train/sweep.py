@@ -6,12 +6,10 @@ of each term for all lanes that share an objective, and one optimiser.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
 from torch import nn
 
 from ..core import InputError
@@ -21,7 +19,7 @@ from ..teaching import Distillation
 from .fit import Epoch, Fitted, fit
 from .lanes import differs
 from .race import Race
-from .settings import SMALL, Plateau, Training, autocast, device_of
+from .settings import SMALL, Plateau, Training, autocast, device_of, fresh_student
 from .trial import slug
 
 Told = Callable[[str, int, int], None] | None
@@ -92,7 +90,7 @@ def sweep(
     made: dict[int, nn.Module] = {}
     reason = _setting(training)
     if reason is None and able:
-        made = {i: _student(make, lanes[i].seed).to(device_of(training.device)) for i in able}
+        made = {i: fresh_student(make, lanes[i].seed).to(device_of(training.device)) for i in able}
         reason = _unlike(list(made.values()), lanes[able[0]], rows, training)
     if reason is not None:
         refused, able = dict.fromkeys(range(len(lanes)), reason), []
@@ -108,13 +106,8 @@ def sweep(
 
 def why_alone(make: nn.Module | Callable[[], nn.Module], lane: Lane, rows: Rows, training: Training) -> str | None:
     """Why such students would be trained one by one, in plain words; None: they are trained together."""
-    made = _student(make, lane.seed).to(device_of(training.device))
+    made = fresh_student(make, lane.seed).to(device_of(training.device))
     return _setting(training) or _refused(lane.target, lane.target) or _unlike([made], lane, rows, training)
-
-
-def _student(make: nn.Module | Callable[[], nn.Module], seed: int) -> nn.Module:
-    torch.manual_seed(seed)
-    return copy.deepcopy(make) if isinstance(make, nn.Module) else make()
 
 
 def _together(
@@ -144,7 +137,7 @@ def _alone(make: Any, lane: Lane, rows: Rows, training: Training, progress: Told
     folders = {name: getattr(training, name) for name in ("checkpoint", "tensorboard", "profile")}
     own = {name: None if folder is None else folder / slug(lane.name) for name, folder in folders.items()}
     settings = replace(training, seed=lane.seed, **own)
-    return fit(_student(make, lane.seed), lane.target, rows, settings, tell)
+    return fit(fresh_student(make, lane.seed), lane.target, rows, settings, tell)
 
 
 def _why(refused: dict[int, str], able: Sequence[int]) -> str:

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from torch import nn
 
-from ..core import Fusion, InputError, LeakageError, SignalSource, Task, Teacher
+from ..core import Fusion, LeakageError, SignalSource, Task, Teacher
 from ..data.rows import Rows, batch_count
 from ..fusion import Mean
 from ..store import Store
@@ -29,7 +28,7 @@ from .evaluate import Performance, answers, quality
 from .finish import Stage
 from .fit import Epoch, Fitted
 from .labels import labelled_rows, learnt_from
-from .settings import Training
+from .settings import Training, fresh_student
 
 LABELS_ONLY = "student: labels only"
 ALL_LABELS = "student: all labels the teachers had"
@@ -146,12 +145,7 @@ class Trial:
 
     def student(self) -> nn.Module:
         """A fresh student: the same for every contender of this seed."""
-        torch.manual_seed(self.seed)
-        made = self.student_maker
-        student = copy.deepcopy(made) if isinstance(made, nn.Module) else made()
-        if not isinstance(student, nn.Module):
-            raise InputError(f"the student has to be an nn.Module or make one, got {type(student).__name__}")
-        return student
+        return fresh_student(self.student_maker, self.seed)
 
     def training(self, entry: Entry) -> Training:
         """The settings for one entry, with this seed and a checkpoint folder of its own.
