@@ -80,7 +80,7 @@ def where_it_answered(trial: Trial, name: str) -> tuple[float | None, int]:
 
 
 def received(trial: Trial) -> tuple[float, ...] | None:
-    """Mean trust per teacher in the student's target: of the last epoch or on held-out rows; None: unknown, or declined."""
+    """Mean trust per teacher in the student's target: of the last epoch or on held-out rows; None if unknown."""
     chosen = trial.result(CHOSEN)
     assert chosen is not None
     assert chosen.fitted is not None
