@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .data import Rows, read_images, read_table, recipe_for, rows_of
     from .nets import MLP, ConvNet, TwoTowers
     from .report import Report
-    from .search import auto, distill, ground_of, select
+    from .search import analyse, auto, distill, explain, ground_of, select
     from .store import Store
     from .tasks import Classification, MultiLabel, Ranking, Regression
     from .teachers import (
@@ -66,7 +66,7 @@ HOME = {
     "data": "Rows read_images read_table recipe_for rows_of",
     "nets": "MLP ConvNet TwoTowers",
     "report": "Report",
-    "search": "auto distill ground_of select",
+    "search": "analyse auto distill explain ground_of select",
     "store": "Store",
     "tasks": "Classification MultiLabel Ranking Regression",
     "teachers": "Binding EstimatorTeacher FeatureTeacher ModuleTeacher OnnxTeacher RankingTeacher RuleTeacher aligned "
@@ -118,12 +118,14 @@ __all__ = [
     "Values",
     "__version__",
     "aligned",
+    "analyse",
     "auto",
     "bound",
     "calculate_differences",
     "capture",
     "distill",
     "evaluate_performance",
+    "explain",
     "fit",
     "generate_distillation_targets",
     "generate_predictions",

@@ -19,6 +19,8 @@ COMMANDS = {
     "audit": ("audit", "look for leaks: in a recipe, a run or a table"),
     "compare": ("ship", "several runs side by side; with --sweep fusions on your data"),
     "select": ("select", "which teachers of a run are worth listening to"),
+    "explain": ("explain", "what the student of a run looks at, and who taught it that"),
+    "analyse": ("analyse", "other models, data, teachers, fusions: four questions to a run"),
     "bench": ("bench", "the benchmarks, on your own machine"),
     "report": ("ship", "write the page of a run again, or print its table"),
 }

@@ -1,8 +1,13 @@
 """Search: what is found out by training students. Automatic fusion, selection, settings, and questions to a run."""
 
+from .analyse import analyse
+from .analysis import Analysis, Line, Question
 from .auto import auto
 from .checked import Check, Checked
 from .distilling import distill
+from .explain import explain
+from .explanation import Agreed, Explanation, Formed, Importance, Method
+from .faithful import Faith
 from .ground import Ground, ground_of, stand
 from .journal import Journal
 from .keeping import keep_found
@@ -14,18 +19,29 @@ from .subsets import Subsets, subsets_of
 
 __all__ = [
     "Added",
+    "Agreed",
+    "Analysis",
     "Check",
     "Checked",
+    "Explanation",
+    "Faith",
+    "Formed",
     "Ground",
+    "Importance",
     "Journal",
+    "Line",
+    "Method",
     "Part",
     "Profile",
     "Proxy",
+    "Question",
     "Selection",
     "Shapley",
     "Subsets",
+    "analyse",
     "auto",
     "distill",
+    "explain",
     "ground_of",
     "keep_found",
     "select",

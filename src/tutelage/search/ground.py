@@ -151,8 +151,8 @@ def _remembered(contest: Contest) -> Chooser:
 
     def choose(trial: Any, source: Any) -> Choice:
         usual = {fusion.name: fusion for fusion in (Mean(), *candidates(trial.task))}
-        if said.get("name") in usual and "how" in said:
-            return Choice(usual[said["name"]], said["how"], said["why"])
+        if said.get("name") in usual:
+            return Choice(usual[said["name"]], said.get("how", "default"), said["why"])
         return before(trial, source)
 
     before = contest.choose

@@ -15,10 +15,13 @@ from .ground import Ground
 
 @runtime_checkable
 class Found(Protocol):
-    """What a command found out."""
+    """What a command found out: its name, its sections of the page, and the record."""
 
-    def chapter(self) -> Chapter:
-        """A section of the page."""
+    @property
+    def key(self) -> str: ...
+
+    def chapters(self) -> tuple[Chapter, ...]:
+        """Sections of the page of a run."""
         ...
 
     def to_json(self) -> str:
@@ -27,7 +30,7 @@ class Found(Protocol):
 
 
 def keep_found(found: Found, folder: Path, ground: Ground | None = None) -> tuple[Path, ...]:
-    """Writes KEY.json, and the chapter into report.json and report.html; openings of test rows go into run.json.
+    """Writes KEY.json, and the chapters into report.json and report.html; openings of test rows go into run.json.
 
     Args:
         found: what was found out.
@@ -37,17 +40,18 @@ def keep_found(found: Found, folder: Path, ground: Ground | None = None) -> tupl
     Returns:
         the files written.
     """
-    chapter = found.chapter()
-    written = [write_text(folder / f"{chapter.key}.json", found.to_json())]
+    written = [write_text(folder / f"{found.key}.json", found.to_json())]
     page = folder / "report.json"
     if page.exists():
-        report = Report.load(page).with_chapter(chapter)
+        report = Report.load(page)
+        for chapter in found.chapters():
+            report = report.with_chapter(chapter)
         written.append(report.save_json(page))
         with contextlib.suppress(MissingExtraError):
             written.append(report.save(folder / "report.html"))
     record = read_record(folder)
     if record is not None and ground is not None:
-        opened = [why for why in ground.rows.test.openings if why.startswith(f"{chapter.key}:")]
+        opened = [why for why in ground.rows.test.openings if why.startswith(f"{found.key}:")]
         before: list[Any] = list(record.get("test_openings", []))
         write_record(folder, record | {"test_openings": [*before, *opened]})
     return tuple(written)

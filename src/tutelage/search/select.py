@@ -193,7 +193,11 @@ def _advice(
     single = max(singles, key=lambda name: quality[name])
     rows = len(judged[best].row)
     plain = next((one for one in proxies if one.name == LABELS), None)
+    against = ""
     if plain is not None:
+        against = " Against labels alone: {:+.3f} [{:+.3f}, {:+.3f}].".format(
+            *difference(judged[single], judged[LABELS])
+        )
         better, low, _ = difference(judged[best], judged[LABELS])
         lost, lower = _loss_gain(judged[best], judged[LABELS])
         if low <= 0 and lower <= 0:
@@ -204,7 +208,7 @@ def _advice(
             return "do not distil", (), words
     if best == single:
         words = f"One teacher suffices: no group of teachers made better students than {groups[single][0]!r} alone."
-        return "one teacher suffices", groups[single], words
+        return "one teacher suffices", groups[single], words + against
     more, low, _ = difference(judged[best], judged[single])
     lost, lower = _loss_gain(judged[best], judged[single])
     if low <= 0 and lower <= 0:
@@ -212,7 +216,7 @@ def _advice(
             f"One teacher suffices: students of {best} are not better than those of {groups[single][0]!r} alone, "
             f"beyond chance ({more:+.3f} in quality, {lost:+.3f} in loss on {rows} held-out rows)."
         )
-        return "one teacher suffices", groups[single], words
+        return "one teacher suffices", groups[single], words + against
     names = groups[_smallest(groups, judged, best)]
     words = (
         f"Use {', '.join(names)}: the best students of several teachers beat those of {groups[single][0]!r} alone by "

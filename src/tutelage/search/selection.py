@@ -110,6 +110,15 @@ class Selection:
         lead = "Which teachers are worth listening to, and whether any is."
         return Chapter("select", "Selection of teachers", lead, self.verdict, tuple(sheets), self.notes)
 
+    @property
+    def key(self) -> str:
+        """The command that finds it out."""
+        return "select"
+
+    def chapters(self) -> tuple[Chapter, ...]:
+        """The one section."""
+        return (self.chapter(),)
+
     def table(self, width: int | None = None) -> Table:
         """The chapter as printable text."""
         return self.chapter().table(width)
