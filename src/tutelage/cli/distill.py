@@ -16,9 +16,9 @@ from ..teachers.load import load_function, load_teacher
 from ..teaching import Objective
 from ..train import Finish, Plateau, Training, load
 from ..train.homemade import student_for, teacher_makers
+from ..train.objectives import default_objective
 from ..train.run import begin
 from ..train.steps import train_models
-from ..train.trial import default_objective
 from . import show
 from .parts import default_name, fusion_from, pairs, shortened, without_run
 

@@ -17,6 +17,7 @@ from ..train.baselines import linear
 from ..train.choice import Choice
 from ..train.contest import Contest, Progress, hand_over
 from ..train.finish import Finish, last_stage
+from ..train.hinting import Hints
 from ..train.settings import Training
 from ..train.steps import (
     calculate_differences,
@@ -43,6 +44,7 @@ def distill(
     run: Path | str | None = None,
     baselines: Mapping[str, Callable[[Rows, int], Teacher]] | None = None,
     finish: Finish | None = None,
+    hints: Hints = (),
     seen_ok: bool = False,
     optimise: bool = True,
     title: str = "distillation",
@@ -55,7 +57,7 @@ def distill(
     """
     settings = training or Training()
     contest = Contest(
-        student, rows, teachers, fusion, objective, settings, seeds, title, progress, seen_ok, run, _automatic
+        student, rows, teachers, fusion, objective, settings, seeds, title, progress, seen_ok, run, _automatic, hints
     )
     hand_over(contest)
     for seed in seeds:
@@ -65,7 +67,9 @@ def distill(
         )
         trial.taught(signals, calculate_differences(signals, trial.rows))
         for entry in trial.entries():
-            target = generate_distillation_targets(entry.source, entry.rows, entry.fusion, objective, trial.heldout)
+            target = generate_distillation_targets(
+                entry.source, entry.rows, entry.fusion, objective, trial.heldout, entry.hints
+            )
             fitted = optimize_model(trial.student(), target, entry.rows, trial.training(entry), trial.learning(entry))
             trial.record(entry, target, fitted, evaluate_performance(fitted.student, trial.rows))
         if finish is not None:

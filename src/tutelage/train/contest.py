@@ -20,6 +20,7 @@ from ..store import Store
 from ..teachers import aligned
 from ..teaching import Objective
 from .evaluate import task_of
+from .hinting import Hints, taught
 from .keep import keep
 from .settings import Training, one_thread
 from .summary import summarise
@@ -95,6 +96,8 @@ class Contest:
         title: of the report.
         progress: told what happens.
         seen_ok: let fusions and calibrations learn from rows that a teacher was trained on.
+        hints: comparisons of features for the student of the chosen fusion, or a function of seed and rows that makes
+            them; one more student then shows what they are worth.
         run: folder that keeps student, signals, record and report; a run found there is continued.
         choose: chooses the fusion when none is given; the plain mean unless told.
     """
@@ -111,6 +114,7 @@ class Contest:
     seen_ok: bool = False
     run: Path | str | None = None
     choose: Chooser = plain_mean
+    hints: Hints = ()
     trials: list[Trial] = field(default_factory=list[Trial])
     stages: list[str] = field(default_factory=list[str])
     place: Path = field(init=False)
@@ -150,6 +154,8 @@ class Contest:
             self.objective,
             self.choose,
         )
+        hints = self.hints(seed, rows) if callable(self.hints) else self.hints
+        trial.hints = taught(hints, rows, trial.store, trial.told)
         self.trials.append(trial)
         return trial
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,16 +16,17 @@ from ..store import Store
 from ..teachers import Binding, Optimised, bound, optimised
 from ..teachers.bound import example_rows
 from ..teachers.optimise import SAMPLE
-from ..teaching import Distillation, Live, Objective
+from ..teaching import Distillation, Hint, Live, Objective
 from ..teaching.compared import Differences, differences
 from ..teaching.heldout import calibrated, learn
 from ..teaching.teach import TeachProgress, teach
 from .evaluate import Performance, in_names, performance, task_of
 from .fit import Epoch, Fitted, fit
 from .fitted import having, labels_only, trained, variants
+from .hinting import taught
 from .labels import labelled_rows
+from .objectives import default_objective
 from .settings import Training
-from .trial import default_objective
 
 Make = Callable[[], Any]
 Asked = Callable[[TeachProgress], None] | None
@@ -124,6 +126,8 @@ def generate_distillation_targets(
     fusion: Fusion,
     objective: Objective | None = None,
     heldout: np.ndarray | None = None,
+    hints: Sequence[Hint] = (),
+    store: Store | None = None,
 ) -> Distillation:
     """Step 4: calibration, fusion and objective, joined and (under plan 1) computed for every row.
 
@@ -133,13 +137,16 @@ def generate_distillation_targets(
         fusion: how teachers are combined; fitted here when it has to be.
         objective: what is compared; the task's default unless given.
         heldout: labelled rows that no teacher was trained on; all labelled train and validation rows unless given.
+        hints: comparisons of features; whose teachers have not been asked are asked here.
+        store: keeps their features; in memory without one.
     """
-    task = task_of(rows)
+    task, asked = task_of(rows), taught(hints, rows, store)
     if source is None:
-        return labels_only(task)
+        return replace(labels_only(task), hints=asked)
     batch = rows.batch(labelled_rows(rows) if heldout is None else heldout, inputs=False)
     calibrations, fitted = learn(source, fusion, batch)
     joined = Distillation(source, fitted, objective or default_objective(task), task, calibrations, None, batch.row)
+    joined = replace(joined, hints=asked)
     return joined.prepared(rows.batches(rows.taught, 4096, inputs=False))
 
 

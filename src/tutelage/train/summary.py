@@ -23,6 +23,7 @@ from ..report import (
 )
 from ..store.fingerprint import digest
 from .cards import cards, seen_by_student
+from .hinting import balance
 from .pictures import pictures
 from .trial import CHOSEN, LABELS_ONLY, Trial
 from .verdict import verdict
@@ -166,6 +167,10 @@ def _notes(trials: Sequence[Trial]) -> tuple[str, ...]:
     notes = [f"seed {trial.seed}: fusion {trial.fusion.name!r}: {trial.choice.why}." for trial in trials]
     for trial in trials:
         notes += [f"seed {trial.seed}: teacher {name!r} is flagged: {why}." for name, why in trial.flags.items()]
+        chosen = trial.result(CHOSEN)
+        if trial.hints and chosen is not None and chosen.fitted is not None:
+            parts = balance(trial.hints, chosen.fitted)
+            notes.append(f"seed {trial.seed}: what hints added to the loss, first to last epoch: {parts}.")
         if trial.finished:
             notes.append(f"seed {trial.seed}: last stage on labels: {trial.finished} (best on validation rows).")
     first = trials[0]
@@ -185,7 +190,8 @@ def _sources(trial: Trial) -> tuple[str, ...]:
     assert chosen is not None
     assert chosen.target is not None
     objective = chosen.target.objective
-    parts = [*objective.terms, *([] if objective.balance is None else [objective.balance])]
+    parts: list[Any] = [*objective.terms, *([] if objective.balance is None else [objective.balance])]
+    parts += [part for hint in trial.hints for part in (hint.term, hint.trust) if part.source]
     return tuple(dict.fromkeys([*(part.source for part in parts), trial.fusion.source]))
 
 

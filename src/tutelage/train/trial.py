@@ -15,9 +15,8 @@ from ..core import Fusion, LeakageError, SignalSource, Task, Teacher
 from ..data.rows import Rows, batch_count
 from ..fusion import Mean
 from ..store import Store
-from ..tasks import Regression
 from ..teachers import Optimised, thread_budget
-from ..teaching import Distillation, Objective
+from ..teaching import Distillation, Hint, Objective
 from ..teaching.compared import Differences
 from ..teaching.ensemble import Ensemble
 from ..teaching.heldout import flag_seen, learn, unseen
@@ -35,6 +34,7 @@ ALL_LABELS = "student: all labels the teachers had"
 SINGLE = "student: best single teacher"
 MEAN = "student: plain mean"
 CHOSEN = "student: chosen fusion"
+WITHOUT = "student: chosen fusion without hints"
 SAVE_EVERY = 5.0
 """Seconds between the checkpoints of a student; a shorter training is simply repeated after a kill."""
 
@@ -52,6 +52,7 @@ class Entry:
         rows: the table with the rows and labels this student may use.
         source: signals it learns from; None for labels alone.
         fusion: how they are combined.
+        hints: comparisons of features, beside the answers.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Entry:
     rows: Rows
     source: SignalSource | None
     fusion: Fusion
+    hints: tuple[Hint, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ class Trial:
         single: name of the best single teacher on held-out rows.
         flags: teachers that seem to have been trained on training rows, and why.
         ran: how the teachers were run while they taught.
+        hints: of the student of the chosen fusion, already taught.
     """
 
     seed: int
@@ -113,6 +116,7 @@ class Trial:
     seen_ok: bool
     objective: Objective | None = None
     choose: Chooser = plain_mean
+    hints: tuple[Hint, ...] = ()
     heldout: np.ndarray = field(init=False)
     results: list[Result] = field(default_factory=list[Result])
     choice: Choice = field(default_factory=lambda: plain_mean(None, None))
@@ -198,9 +202,11 @@ class Trial:
             if self.fusion != Mean() or self.declined:
                 yield Entry(MEAN, "student", rows, self.signals, Mean())
         if self.declined:
-            yield Entry(CHOSEN, "student", replace(rows, train=rows.labelled_train), None, Mean())
-        else:
-            yield Entry(CHOSEN, "student", rows, self.signals, self.fusion)
+            yield Entry(CHOSEN, "student", replace(rows, train=rows.labelled_train), None, Mean(), self.hints)
+            return
+        if self.hints:
+            yield Entry(WITHOUT, "student", rows, self.signals, self.fusion)
+        yield Entry(CHOSEN, "student", rows, self.signals, self.fusion, self.hints)
 
     def record(self, entry: Entry, target: Distillation, fitted: Fitted, performance: Performance) -> None:
         """Keeps what came out of one entry, at its last and at its best epoch."""
@@ -282,13 +288,3 @@ class Trial:
 def slug(name: str) -> str:
     """A name for files."""
     return "-".join("".join(c if c.isalnum() else " " for c in name).split())
-
-
-def default_objective(task: Task) -> Objective:
-    """Unless the user says: KL at temperature 2, binary KL, ListNet, or squared z-scores; soft share 0.9."""
-    from ..teaching import terms
-
-    if isinstance(task, Regression):
-        return Objective((terms.MSE(task.centre, task.spread),), soft=0.9)
-    of_kind = {"classes": terms.KL(2.0), "labels": terms.BinaryKL(2.0), "scores": terms.ListNet()}
-    return Objective((of_kind[task.space.kind],), soft=0.9)
