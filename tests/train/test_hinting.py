@@ -40,7 +40,7 @@ def test_the_report_shows_what_hints_are_worth_and_who_pulled(tmp_path: Path) ->
     who = teachers()
     who[0].module.register_forward_hook(lambda _m, _i, out: asked.append(len(out)))
     hints = [tl.Hint(tuple(who), LAYER, Encoder(), trust=Drop()), tl.Hint(tuple(who), LAYER, RKD(anchors=2))]
-    given = {"training": QUICK, "seeds": [0, 1], "baselines": {}, "run": tmp_path}
+    given: dict[str, Any] = {"training": QUICK, "seeds": [0, 1], "baselines": {}, "run": tmp_path}
     answering = Counted(seen=np.zeros(0, dtype=np.int64))
     report = tl.distill(net, rows, [answering], hints=hints, **given)
     assert {CHOSEN, WITHOUT} <= {contender.name for contender in report.contenders}
