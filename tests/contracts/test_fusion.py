@@ -14,9 +14,11 @@ from tutelage import fusion as fusions
 from tutelage.core import INVARIANTS, Context, InputError, Labels, Scores, Target, Values, Weights
 from tutelage.fusion import (
     AEKD,
+    GLAD,
     Blend,
     Borda,
     Confidence,
+    DawidSkene,
     Difference,
     DynamicPerformance,
     Entropy,
@@ -25,6 +27,7 @@ from tutelage.fusion import (
     Mean,
     MeanLogits,
     Median,
+    OneCoin,
     Performance,
     Precision,
     ReciprocalRank,
@@ -76,6 +79,10 @@ HOUSE: list[tuple[Any, tuple[str, ...]]] = [
     (DynamicPerformance("truth"), CHOICES),
     (DynamicPerformance("inv_mse"), ALL),
     (Stacking(), ALL[:3]),
+    (DawidSkene(), CHOICES[:2]),
+    (DawidSkene(3, 0.0), CHOICES[:2]),
+    (OneCoin(), CHOICES[:2]),
+    (GLAD(), CHOICES[:2]),
     (AEKD(), ALL[:3]),
     (AEKD(1.0), ALL[:3]),
     (AEKD(0.3), ALL[:3]),
@@ -224,6 +231,9 @@ def test_refusals_name_a_way_out() -> None:
         (Borda(), yes_no, "HardVote"),
         (ReciprocalRank(), numbers, "Mean"),
         (AEKD(), ranks, "Performance"),
+        (DawidSkene(), numbers, "Median"),
+        (OneCoin(), ranks, "Borda"),
+        (GLAD(), numbers, "Precision"),
     ):
         with pytest.raises(InputError, match=way_out):
             fusion(signals, Context())

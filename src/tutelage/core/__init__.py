@@ -19,6 +19,7 @@ from .protocols import (
     Target,
     Teacher,
     Term,
+    Unlabelled,
     Weights,
 )
 from .shortcuts import Blind, Graded, HardGraded, Mixing, Pulling
@@ -66,6 +67,7 @@ __all__ = [
     "Teacher",
     "Term",
     "TutelageError",
+    "Unlabelled",
     "Values",
     "Weights",
     "capture",

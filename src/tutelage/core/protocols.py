@@ -221,6 +221,14 @@ class Fittable(Protocol):
 
 
 @runtime_checkable
+class Unlabelled(Protocol):
+    """A fusion whose `fit` looks at no labels, so that it may be shown every row that teachers were asked about."""
+
+    @property
+    def unlabelled(self) -> bool: ...
+
+
+@runtime_checkable
 class Renewable(Protocol):
     """A fitted fusion that looks at the student once per epoch (needs `history`)."""
 

@@ -3,10 +3,13 @@
 from .aekd import AEKD
 from .blend import Blend
 from .confidence import Confidence
+from .dawid_skene import DawidSkene
 from .difference import Difference
 from .entropy import Entropy
+from .glad import GLAD
 from .home import AtHome, Home
 from .mean import Mean
+from .one_coin import OneCoin
 from .performance import DynamicPerformance, Performance
 from .pools import GeometricMean, MeanLogits
 from .precision import Precision
@@ -19,10 +22,12 @@ from .weighted import Weighted
 
 __all__ = [
     "AEKD",
+    "GLAD",
     "AtHome",
     "Blend",
     "Borda",
     "Confidence",
+    "DawidSkene",
     "Difference",
     "DynamicPerformance",
     "Entropy",
@@ -32,6 +37,7 @@ __all__ = [
     "Mean",
     "MeanLogits",
     "Median",
+    "OneCoin",
     "PerTeacher",
     "Performance",
     "Placed",

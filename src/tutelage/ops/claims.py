@@ -139,6 +139,24 @@ def tally(claims: Claims, weight: Tensor | None = None) -> Tensor:
     return added(claims.weight if weight is None else weight, claims.cell, cells).view(claims.facts, claims.values)
 
 
+def evenly(claims: Claims, right: Tensor, wrong: Tensor, known: Tensor | None = None) -> Tensor:
+    """Log-likelihood of each value, float64 [F, V], where errors are spread evenly over the other values.
+
+    Args:
+        claims: about categories.
+        right: log-probability that a claim is right, float64 [M].
+        wrong: log-probability that it is wrong, float64 [M].
+        known: bool [S, V], what a source can say at all, all unless given; a truth that it cannot say tells nothing.
+    """
+    own = torch.ones(claims.sources, claims.values, dtype=torch.bool) if known is None else known
+    count = own.sum(-1).clamp_min(1).double()[claims.source]
+    other = wrong - (count - 1).clamp_min(1).log()
+    each = torch.where(own[claims.source], other.unsqueeze(-1), -count.log().unsqueeze(-1))
+    sole = torch.where(count > 1, right, 0.0)
+    each = each.scatter(1, claims.value.unsqueeze(-1), sole.unsqueeze(-1)) * claims.weight.unsqueeze(-1)
+    return torch.zeros(claims.facts, claims.values, dtype=torch.float64).index_add_(0, claims.fact, each)
+
+
 def shares(table: Tensor, prior: Tensor | None = None) -> Tensor:
     """Each row of a table divided by its sum; rows of zeros become the prior, [V], or equal shares."""
     total = table.sum(-1, keepdim=True)

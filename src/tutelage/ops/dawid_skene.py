@@ -48,6 +48,7 @@ def dawid_skene(
     smoothing: float = 0.0,
     prior: Tensor | None = None,
     start: Tensor | None = None,
+    known: Tensor | None = None,
 ) -> Consensus:
     """One confusion matrix per source.
 
@@ -58,8 +59,9 @@ def dawid_skene(
         smoothing: pseudo-counts per source and true value, four fifths of them on being right.
         prior: of the values, [V]; learned unless given.
         start: first probabilities, [F, V]; shares of the votes unless given.
+        known: bool [S, V], the values a source can say at all; all unless given.
     """
-    return _em(claims, _confusions, steps, tolerance, smoothing, prior, start)
+    return _em(claims, _confusions, steps, tolerance, smoothing, prior, start, known)
 
 
 def one_coin(
@@ -70,6 +72,7 @@ def one_coin(
     smoothing: float = 0.0,
     prior: Tensor | None = None,
     start: Tensor | None = None,
+    known: Tensor | None = None,
 ) -> Consensus:
     """One accuracy per source; its mistakes are spread evenly over the other values.
 
@@ -80,26 +83,29 @@ def one_coin(
         smoothing: pseudo-claims per source, four fifths of them right.
         prior: as in `dawid_skene`.
         start: as in `dawid_skene`.
+        known: as in `dawid_skene`; a truth that a source cannot say tells nothing of its accuracy.
     """
-    return _em(claims, _coins, steps, tolerance, smoothing, prior, start)
+    return _em(claims, _coins, steps, tolerance, smoothing, prior, start, known)
 
 
 def _em(
     claims: Claims,
-    learn: Callable[[Claims, Tensor, float], Tensor],
+    learn: Callable[[Claims, Tensor, float, Tensor], Tensor],
     steps: int,
     tolerance: float,
     smoothing: float,
     prior: Tensor | None,
     start: Tensor | None,
+    known: Tensor | None,
 ) -> Consensus:
+    own = torch.ones(claims.sources, claims.values, dtype=torch.bool) if known is None else known
     prob = majority(claims, prior) if start is None else start.double()
     last, made = -torch.inf, 0
-    error, learned = learn(claims, prob, smoothing), _prior(prob, prior)
+    error, learned = learn(claims, prob, smoothing, own), _prior(prob, prior)
     for _ in range(steps):
         made += 1
         prob, likelihood = _posterior(claims, error.clamp_min(FLOOR).log(), learned)
-        error, learned = learn(claims, prob, smoothing), _prior(prob, prior)
+        error, learned = learn(claims, prob, smoothing, own), _prior(prob, prior)
         if likelihood - last < tolerance:
             break
         last = likelihood
@@ -119,30 +125,37 @@ def _posterior(claims: Claims, log_error: Tensor, prior: Tensor) -> tuple[Tensor
     return (logs - norm).exp(), float(norm.sum()) / max(len(claims.fact), 1)
 
 
-def _confusions(claims: Claims, prob: Tensor, smoothing: float) -> Tensor:
+def _confusions(claims: Claims, prob: Tensor, smoothing: float, known: Tensor) -> Tensor:
     """Expected confusion matrices [S, said, true]."""
     size = claims.values
     counts = torch.zeros(claims.sources * size, size, dtype=torch.float64)
     counts.index_add_(0, claims.source * size + claims.value, claims.weight.unsqueeze(-1) * prob[claims.fact])
     table = counts.view(claims.sources, size, size)
     if smoothing:
-        right = 0.8 if size > 1 else 1.0
-        others = (1 - right) / max(size - 1, 1)
-        table = table + smoothing * (torch.eye(size, dtype=torch.float64) * (right - others) + others)
+        table = table + smoothing * _spread(torch.full((claims.sources,), 0.8, dtype=torch.float64), known)
     table = table.clamp_min(FLOOR)
     return table / table.sum(1, keepdim=True)
 
 
-def _coins(claims: Claims, prob: Tensor, smoothing: float) -> Tensor:
-    size = claims.values
+def _coins(claims: Claims, prob: Tensor, smoothing: float, known: Tensor) -> Tensor:
     right = added(claims.weight * prob[claims.fact, claims.value], claims.source, claims.sources)
-    total = added(claims.weight, claims.source, claims.sources)
+    sayable = (prob[claims.fact] * known[claims.source]).sum(-1)
+    total = added(claims.weight * sayable, claims.source, claims.sources)
     skill = torch.where(
-        total + smoothing > 0, (right + 0.8 * smoothing) / (total + smoothing).clamp_min(1e-300), 1 / size
+        total + smoothing > 0, (right + 0.8 * smoothing) / (total + smoothing).clamp_min(1e-300), 1 / claims.values
     )
-    others = (1 - skill) / max(size - 1, 1)
+    return _spread(skill, known)
+
+
+def _spread(skill: Tensor, known: Tensor) -> Tensor:
+    """[S, said, true]: right with probability `skill`, else any other value that the source can say alike."""
+    size, count = known.shape[-1], known.sum(-1).double()
+    right = torch.where(count > 1, skill, 1.0)
+    others = (1 - right) / (count - 1).clamp_min(1)
     eye = torch.eye(size, dtype=torch.float64)
-    return eye * (skill - others)[:, None, None] + others[:, None, None]
+    table = eye * (right - others)[:, None, None] + others[:, None, None]
+    chance = (1 / count.clamp_min(1))[:, None, None]
+    return torch.where(known[:, None, :], table, chance) * known[:, :, None]
 
 
 def agreement(claims: Claims) -> Tensor:

@@ -12,11 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..core import Batch, Fittable, Fusion, LeakageError, Scores, Signals, SignalSource, Teacher
+from ..core import Batch, Fittable, Fusion, LeakageError, Scores, Signals, SignalSource, Teacher, Unlabelled
 from ..core.spaces.scores import log_softmax_over
 from ..fusion.trust import PerTeacher
 from . import calibration as calibrating
 from .calibration import AsIs, Calibration, calibrated_on
+
+MOST_UNLABELLED = 100_000
+"""Rows that a fusion without labels is shown."""
 
 
 def unseen(teachers: Sequence[Teacher], row: np.ndarray, *, seen_ok: bool = False) -> np.ndarray:
@@ -39,6 +42,7 @@ def learn(
     *,
     calibrated: bool = True,
     calibrations: Sequence[Calibration] = (),
+    taught: Batch | None = None,
 ) -> tuple[tuple[Calibration, ...], Fusion]:
     """Calibrations per teacher and the fitted fusion, from held-out labelled rows.
 
@@ -48,6 +52,9 @@ def learn(
         batch: held-out rows with labels; inputs may be empty.
         calibrated: whether teachers' scores are calibrated; votes always become probabilities.
         calibrations: fitted on these rows before; fitted here unless given.
+        taught: all rows that the teachers were asked about, for fusions that look at no labels; their labels are not
+            shown, and of more than 100,000 rows every so many-th. The held-out rows unless given. Where teachers answer
+            rows that they were trained on, they agree more than elsewhere and seem better than they are.
 
     Raises:
         LeakageError: the fusion has to be fitted and there is no labelled row.
@@ -60,6 +67,8 @@ def learn(
         found = calibrated_on(signals.answers, batch)
     if not isinstance(fusion, Fittable) or fusion.fitted:
         return found, fusion
+    if isinstance(fusion, Unlabelled):
+        return found, _without_labels(source, fusion, batch if taught is None else taught, found)
     if not len(batch) or not bool(batch.labelled.any()):
         raise LeakageError(
             f"fusion {fusion.name!r} learns from labelled rows that the teachers have not been trained on, and "
@@ -68,6 +77,15 @@ def learn(
         )
     shown = calibrating.apply(found, signals).stacked()
     return found, fusion.fit(shown, batch.target, batch.labelled)
+
+
+def _without_labels(
+    source: SignalSource, fusion: Fittable, batch: Batch, calibrations: tuple[Calibration, ...]
+) -> Fusion:
+    rows = slice(None, None, -(-len(batch) // MOST_UNLABELLED) or None)
+    found = source.gather(batch.row[rows], batch.view[rows])
+    shown = calibrating.apply(calibrations, found).stacked()
+    return fusion.fit(shown, torch.zeros_like(batch.target[rows]), torch.zeros_like(batch.labelled[rows]))
 
 
 def calibrated(source: SignalSource, heldout: Batch, asked: Batch) -> Signals:

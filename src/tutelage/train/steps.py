@@ -144,7 +144,7 @@ def generate_distillation_targets(
     if source is None:
         return replace(labels_only(task), hints=asked)
     batch = rows.batch(labelled_rows(rows) if heldout is None else heldout, inputs=False)
-    calibrations, fitted = learn(source, fusion, batch)
+    calibrations, fitted = learn(source, fusion, batch, taught=rows.batch(rows.taught, inputs=False))
     joined = Distillation(source, fitted, objective or default_objective(task), task, calibrations, None, batch.row)
     joined = replace(joined, hints=asked)
     return joined.prepared(rows.batches(rows.taught, 4096, inputs=False))

@@ -240,7 +240,8 @@ class Trial:
         for teacher in self.teachers:
             self._measured(evaluate, teacher.name, "teacher", teacher, total)
         assert self.signals is not None
-        calibrations, fusion = learn(self.signals, self.fusion, self.rows.batch(self.heldout, inputs=False))
+        known, taught = (self.rows.batch(row, inputs=False) for row in (self.heldout, self.rows.taught))
+        calibrations, fusion = learn(self.signals, self.fusion, known, taught=taught)
         made, space = self.rows.preparation, self.rows.space
         self.ensemble = Ensemble("ensemble", self.teachers, fusion, calibrations, space, preparation=made)
         self._measured(evaluate, "ensemble of the teachers", "ensemble", self.ensemble, total)

@@ -8,6 +8,7 @@ from .features import PAPERS as FEATURES
 from .gradient import PAPERS as GRADIENT
 from .paper import Paper
 from .selecting import PAPERS as SELECTING
+from .votes import PAPERS as VOTES
 
 CATALOGUE: dict[str, Paper] = {
     **ANSWERS,
@@ -15,6 +16,7 @@ CATALOGUE: dict[str, Paper] = {
     **FEATURES,
     **GRADIENT,
     **SELECTING,
+    **VOTES,
 }
 """Citation key to work."""
 

@@ -1,0 +1,15 @@
+"""Votes whose voters are judged without labels."""
+
+from __future__ import annotations
+
+from .paper import NEURIPS, Paper
+
+# fmt: off
+PAPERS: dict[str, Paper] = {
+    "whitehill2009": Paper(
+        "Whitehill, Jacob and Wu, Ting-fan and Bergsma, Jacob and Movellan, Javier and Ruvolo, Paul",
+        "Whose Vote Should Count More: Optimal Integration of Labels from Labelers of Unknown Expertise", 2009, NEURIPS,
+        volume="22", pages="2035--2043",
+    ),
+}
+# fmt: on
