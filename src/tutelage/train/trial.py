@@ -183,8 +183,7 @@ class Trial:
         found = signals.gather(batch.row, batch.view)
         with thread_budget(1):
             self.single = best_single(found, self.task, batch)
-        asked = self.asked
-        self.choice = self.choose(self, signals) if asked is None else Choice(asked, "asked", "asked for")
+        self.choice = self.choose(self, signals) if self.asked is None else Choice(self.asked, "asked", "asked for")
 
     def entries(self) -> Iterator[Entry]:
         """The students to train."""
