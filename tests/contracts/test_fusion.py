@@ -18,9 +18,11 @@ from tutelage.fusion import (
     Blend,
     Borda,
     Confidence,
+    Curriculum,
     DawidSkene,
     Difference,
     DynamicPerformance,
+    Elected,
     Entropy,
     GeometricMean,
     HardVote,
@@ -30,10 +32,15 @@ from tutelage.fusion import (
     OneCoin,
     Performance,
     Precision,
+    RandomDrop,
+    RandomTeacher,
     ReciprocalRank,
+    Routed,
     SoftVote,
     Stacking,
+    TopK,
     Trimmed,
+    Union,
     Weighted,
 )
 from tutelage.ops.simplex import normalised
@@ -42,6 +49,8 @@ from tutelage.testing import check_fusion
 ALL = ("classes", "labels", "values", "scores")
 CHOICES = ("classes", "labels", "scores")
 RANKS = ("scores",)
+TAGS = ("a", "b", "", "c", "a", "b", "a", "d")
+ROUTES = {"a": (0, 1), "b": (4,), "c": (2, 0)}
 
 HOUSE: list[tuple[Any, tuple[str, ...]]] = [
     (Mean(), ALL),
@@ -79,6 +88,19 @@ HOUSE: list[tuple[Any, tuple[str, ...]]] = [
     (DynamicPerformance("truth"), CHOICES),
     (DynamicPerformance("inv_mse"), ALL),
     (Stacking(), ALL[:3]),
+    (TopK(), ALL),
+    (TopK(2), ALL),
+    (Elected(), CHOICES),
+    (Elected("class"), CHOICES[:1]),
+    (Elected(k=2, reward="inv_mse"), ALL),
+    (RandomDrop(), ALL),
+    (RandomDrop(1.0), ALL),
+    (RandomTeacher(), ALL),
+    (Routed(TAGS, ROUTES), ALL),
+    (Curriculum(), ALL),
+    (Curriculum((0.0, 0.2, 0.5, 0.9, 1.0), 0.1), ALL),
+    (Union(), CHOICES[:1]),
+    (Union(TRUST), CHOICES[:1]),
     (DawidSkene(), CHOICES[:2]),
     (DawidSkene(3, 0.0), CHOICES[:2]),
     (OneCoin(), CHOICES[:2]),
@@ -231,6 +253,8 @@ def test_refusals_name_a_way_out() -> None:
         (Borda(), yes_no, "HardVote"),
         (ReciprocalRank(), numbers, "Mean"),
         (AEKD(), ranks, "Performance"),
+        (TopK(), numbers, "Elected"),
+        (Union(), yes_no, "Mean"),
         (DawidSkene(), numbers, "Median"),
         (OneCoin(), ranks, "Borda"),
         (GLAD(), numbers, "Precision"),

@@ -3,8 +3,11 @@
 from .aekd import AEKD
 from .blend import Blend
 from .confidence import Confidence
+from .curriculum import Curriculum
 from .dawid_skene import DawidSkene
 from .difference import Difference
+from .drop import RandomDrop, RandomTeacher
+from .elected import Elected
 from .entropy import Entropy
 from .glad import GLAD
 from .home import AtHome, Home
@@ -15,8 +18,11 @@ from .pools import GeometricMean, MeanLogits
 from .precision import Precision
 from .ranks import Borda, ReciprocalRank
 from .robust import Median, Trimmed
+from .routed import Routed
 from .stacking import Stacking
+from .topk import TopK
 from .trust import PerTeacher, Placed, Trust
+from .union import Union
 from .vote import HardVote, SoftVote
 from .weighted import Weighted
 
@@ -27,9 +33,11 @@ __all__ = [
     "Blend",
     "Borda",
     "Confidence",
+    "Curriculum",
     "DawidSkene",
     "Difference",
     "DynamicPerformance",
+    "Elected",
     "Entropy",
     "GeometricMean",
     "HardVote",
@@ -42,10 +50,15 @@ __all__ = [
     "Performance",
     "Placed",
     "Precision",
+    "RandomDrop",
+    "RandomTeacher",
     "ReciprocalRank",
+    "Routed",
     "SoftVote",
     "Stacking",
+    "TopK",
     "Trimmed",
     "Trust",
+    "Union",
     "Weighted",
 ]

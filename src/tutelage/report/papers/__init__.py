@@ -7,6 +7,7 @@ from .choosing import PAPERS as CHOOSING
 from .features import PAPERS as FEATURES
 from .gradient import PAPERS as GRADIENT
 from .paper import Paper
+from .routing import PAPERS as ROUTING
 from .selecting import PAPERS as SELECTING
 from .votes import PAPERS as VOTES
 
@@ -15,6 +16,7 @@ CATALOGUE: dict[str, Paper] = {
     **CHOOSING,
     **FEATURES,
     **GRADIENT,
+    **ROUTING,
     **SELECTING,
     **VOTES,
 }
