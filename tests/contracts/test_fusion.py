@@ -90,7 +90,7 @@ HOUSE: list[tuple[Any, tuple[str, ...]]] = [
     (Stacking(), ALL[:3]),
     (TopK(), ALL),
     (TopK(2), ALL),
-    (Elected(), CHOICES),
+    (Elected(), ALL),
     (Elected("class"), CHOICES[:1]),
     (Elected(k=2, reward="inv_mse"), ALL),
     (RandomDrop(), ALL),

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ..core import INVARIANTS, Classes, Context, InputError, Weights
+from ..core import INVARIANTS, Classes, Context, InputError, Values, Weights
 from ..ops.mixing import among
 from ..ops.simplex import normalised
 from .answers import dtype_of, knowing
@@ -30,7 +30,7 @@ class Elected:
     Args:
         per: `task` or `class`; other answers than classes know `task` only.
         k: how many are elected; those as good as the k-th too.
-        reward: what is best, as in `Performance`; values know `inv_mse` only.
+        reward: what is best, as in `Performance`; values are always judged by `inv_mse`.
         merits: what was fitted, one row per teacher; leave it out and call `fit`.
 
     Raises:
@@ -61,10 +61,11 @@ class Elected:
         """The same after an election on out-of-fold answers (stacked, [T, N, ...]) and their labels."""
         if self.per == "class" and not isinstance(signals, Classes):
             raise InputError(f"{type(signals).__name__} have no classes to elect for: per='task' elects per column")
-        scores, known = achieved(signals, target, labelled, self.reward, self.name)
+        reward: Reward = "inv_mse" if isinstance(signals, Values) else self.reward
+        scores, known = achieved(signals, target, labelled, reward, self.name)
         if not bool(known.any()):
             raise InputError("an election needs held-out rows with labels that a teacher answers, got none: use TopK")
-        scores = -scores if self.reward == "inv_mse" else scores
+        scores = -scores if reward == "inv_mse" else scores
         whole = _means(scores, known)
         if self.per == "class":
             size = signals.scores.shape[-1]
