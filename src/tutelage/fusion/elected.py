@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ..core import INVARIANTS, Classes, Context, InputError, Values, Weights
+from ..core import INVARIANTS, Classes, Context, InputError, Weights
 from ..ops.mixing import among
 from ..ops.simplex import normalised
 from .answers import dtype_of, knowing
@@ -61,7 +61,7 @@ class Elected:
         """The same after an election on out-of-fold answers (stacked, [T, N, ...]) and their labels."""
         if self.per == "class" and not isinstance(signals, Classes):
             raise InputError(f"{type(signals).__name__} have no classes to elect for: per='task' elects per column")
-        reward: Reward = "inv_mse" if isinstance(signals, Values) else self.reward
+        reward: Reward = "inv_mse" if signals.kind_of_space == "values" else self.reward
         scores, known = achieved(signals, target, labelled, reward, self.name)
         if not bool(known.any()):
             raise InputError("an election needs held-out rows with labels that a teacher answers, got none: use TopK")
