@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .data import Rows, read_images, read_table, recipe_for, rows_of
     from .nets import MLP, ConvNet, TwoTowers
     from .report import Report
-    from .search import analyse, auto, distill, explain, ground_of, select
+    from .search import analyse, auto, distill, explain, ground_of, search_best, select
     from .store import Store
     from .tasks import Classification, MultiLabel, Ranking, Regression
     from .teachers import (
@@ -66,7 +66,7 @@ HOME = {
     "data": "Rows read_images read_table recipe_for rows_of",
     "nets": "MLP ConvNet TwoTowers",
     "report": "Report",
-    "search": "analyse auto distill explain ground_of select",
+    "search": "analyse auto distill explain ground_of search_best select",
     "store": "Store",
     "tasks": "Classification MultiLabel Ranking Regression",
     "teachers": "Binding EstimatorTeacher FeatureTeacher ModuleTeacher OnnxTeacher RankingTeacher RuleTeacher aligned "
@@ -138,6 +138,7 @@ __all__ = [
     "read_table",
     "recipe_for",
     "rows_of",
+    "search_best",
     "select",
     "sweep",
     "train_models",

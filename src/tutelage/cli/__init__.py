@@ -21,6 +21,7 @@ COMMANDS = {
     "select": ("select", "which teachers of a run are worth listening to"),
     "explain": ("explain", "what the student of a run looks at, and who taught it that"),
     "analyse": ("analyse", "other models, data, teachers, fusions: four questions to a run"),
+    "search": ("search", "teachers, fusion, objective and student size within a time budget"),
     "bench": ("bench", "the benchmarks, on your own machine"),
     "report": ("ship", "write the page of a run again, or print its table"),
 }

@@ -3,6 +3,7 @@
 from .analyse import analyse
 from .analysis import Analysis, Line, Question
 from .auto import auto
+from .best import Best, Tried, write_recipe
 from .checked import Check, Checked
 from .distilling import distill
 from .explain import explain
@@ -12,15 +13,19 @@ from .ground import Ground, ground_of, stand
 from .journal import Journal
 from .keeping import keep_found
 from .profiles import Profile
+from .repeating import distill_as
 from .select import select
 from .selection import Added, Part, Proxy, Selection
 from .shapley import Shapley, shapley
+from .space import Setting
 from .subsets import Subsets, subsets_of
+from .tuning import search_best
 
 __all__ = [
     "Added",
     "Agreed",
     "Analysis",
+    "Best",
     "Check",
     "Checked",
     "Explanation",
@@ -36,16 +41,21 @@ __all__ = [
     "Proxy",
     "Question",
     "Selection",
+    "Setting",
     "Shapley",
     "Subsets",
+    "Tried",
     "analyse",
     "auto",
     "distill",
+    "distill_as",
     "explain",
     "ground_of",
     "keep_found",
+    "search_best",
     "select",
     "shapley",
     "stand",
     "subsets_of",
+    "write_recipe",
 ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -67,8 +68,15 @@ def check_advice(
         seeds: of the students, paired.
         why: noted down with the opening of the test rows.
     """
+    trained = train_candidates(ground, ground.rows, ground.trial.heldout, candidates, seeds)
+    return check_trained(ground, trained, advised, reference, why)
+
+
+def check_trained(
+    ground: Ground, trained: Mapping[str, Sequence[Any]], advised: str, reference: str, why: str
+) -> Check:
+    """Judges trained students, one per seed for each name, on the sealed test rows, which are opened for this."""
     rows, task = ground.rows, ground.task
-    trained = train_candidates(ground, rows, ground.trial.heldout, candidates, seeds)
     row = rows.test.open(why)
     found: list[Checked] = []
     for name, students in trained.items():

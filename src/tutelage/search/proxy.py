@@ -7,7 +7,7 @@ students of a fold are one batched network where that is possible.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -102,7 +102,7 @@ def judge_fold(
     judged: np.ndarray,
     seeds: Sequence[int],
     training: Training | None = None,
-    student: Callable[[], Any] | None = None,
+    student: Any = None,
 ) -> dict[str, Judged]:
     """Students of every candidate and seed, trained without the rows `judged` and judged on them."""
     rows = without(ground.rows, judged)
@@ -120,7 +120,7 @@ def train_candidates(
     candidates: Sequence[Candidate],
     seeds: Sequence[int],
     training: Training | None = None,
-    student: Callable[[], Any] | None = None,
+    student: Any = None,
 ) -> dict[str, list[Any]]:
     """One student per candidate and seed, all of them together where possible; candidate -> students by seed.
 
@@ -137,13 +137,13 @@ def train_candidates(
     taught = {one.name: target_of(ground, one, rows, learning) for one in candidates if one.teachers}
     found: dict[str, list[Any]] = {}
     if taught:
-        found |= _swept(made, taught, seeds, rows, settings, ground)
+        found |= students_of(made, taught, seeds, rows, settings, ground)
     if any(not one.teachers for one in candidates) and len(rows.labelled_train):
         own = replace(rows, train=rows.labelled_train)
         steps = settings.epochs * batch_count(len(rows.train), settings.batch_size)
         epochs = max(1, round(steps / batch_count(len(own.train), settings.batch_size)))
         alone = {one.name: labels_only(ground.task) for one in candidates if not one.teachers}
-        found |= _swept(made, alone, seeds, own, replace(settings, epochs=epochs), ground)
+        found |= students_of(made, alone, seeds, own, replace(settings, epochs=epochs), ground)
     return found
 
 
@@ -180,7 +180,7 @@ def measured(answer: Any, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
     return loss.numpy(), -loss.numpy()
 
 
-def _swept(
+def students_of(
     made: Any,
     targets: Mapping[str, Distillation],
     seeds: Sequence[int],
@@ -188,6 +188,7 @@ def _swept(
     training: Training,
     ground: Ground,
 ) -> dict[str, list[Any]]:
+    """One student per target and seed, all as one batched network where possible; name -> students by seed."""
     lanes = [Lane(f"{name}, seed {seed}", target, seed) for name, target in targets.items() for seed in seeds]
     swept = sweep(made, lanes, rows, training, ground.tell)
     found: dict[str, list[Any]] = {name: [] for name in targets}

@@ -10,6 +10,16 @@ PAPERS: dict[str, Paper] = {
         "Adebayo, Julius and Gilmer, Justin and Muelly, Michael and Goodfellow, Ian and Hardt, Moritz and Kim, Been",
         "Sanity Checks for Saliency Maps", 2018, NEURIPS, volume="31", arxiv="1810.03292",
     ),
+    "akiba2019": Paper(
+        "Akiba, Takuya and Sano, Shotaro and Yanase, Toshihiko and Ohta, Takeru and Koyama, Masanori",
+        "Optuna: A Next-generation Hyperparameter Optimization Framework", 2019,
+        "Proceedings of the 25th ACM SIGKDD International Conference on Knowledge Discovery and Data Mining",
+        arxiv="1907.10902",
+    ),
+    "bergstra2011": Paper(
+        "Bergstra, James and Bardenet, R{\\'e}mi and Bengio, Yoshua and K{\\'e}gl, Bal{\\'a}zs",
+        "Algorithms for Hyper-Parameter Optimization", 2011, NEURIPS, volume="24",
+    ),
     "breiman2001": Paper(
         "Breiman, Leo", "Random Forests", 2001, "Machine Learning", kind="article", volume="45", number="1",
         pages="5--32",
