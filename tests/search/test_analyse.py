@@ -106,6 +106,7 @@ def test_no_version_learns_from_a_judged_row() -> None:
         assert np.isin(version.judged, judged).all()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not DATA.is_dir(), reason=absent(DATA))
 def test_four_hospitals() -> None:
     rows = heart_rows()

@@ -103,6 +103,7 @@ def test_no_seed_is_refused() -> None:
         explain(cloud_ground(epochs=1), seeds=())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not DATA.is_dir(), reason=absent(DATA))
 def test_four_hospitals() -> None:
     rows = heart_rows()

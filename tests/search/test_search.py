@@ -113,6 +113,7 @@ def test_no_time_and_no_trials_are_refused() -> None:
         search_best(cloud_ground(epochs=1), seconds=0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not DATA.is_dir(), reason=absent(DATA))
 def test_four_hospitals() -> None:
     rows = heart_rows()

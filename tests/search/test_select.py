@@ -155,6 +155,7 @@ def test_too_few_rows_are_refused() -> None:
         select(ground, folds=900)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not DATA.is_dir(), reason=absent(DATA))
 def test_four_hospitals(tmp_path: Path) -> None:
     rows = heart_rows()

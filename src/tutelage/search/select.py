@@ -296,5 +296,5 @@ def _notes(ground: Ground, subsets: Subsets, proxies: Sequence[Proxy]) -> tuple[
         strong = min(alone, key=lambda name: subsets.loss([ground.names.index(name)]))
         best = max(alone, key=lambda name: quality[f"{name} alone"])
         if strong != best:
-            notes.append(f"the strongest teacher is {strong!r}, but the best students of one teacher are {best!r}'s")
+            notes.append(f"the strongest teacher is {strong!r}, but alone {best!r} makes the best students")
     return tuple(notes)
