@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from search.places import cloud_ground
 from tutelage.core import StoreError
+from tutelage.nets import MLP
 from tutelage.search import Journal
 
 
@@ -50,3 +52,12 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"units\.jsonl cannot be written"):
         Journal(tmp_path / "file" / "units.jsonl", "a").once("one", lambda: 1)
+
+
+def test_another_student_or_other_settings_are_another_ground() -> None:
+    ground, other = cloud_ground(epochs=1), cloud_ground(epochs=1)
+    assert ground.fingerprint("a") == other.fingerprint("a")
+    assert ground.fingerprint("a") != ground.fingerprint("b")
+    other.trial.student_maker = lambda: MLP(6, 2, (9,))
+    assert ground.fingerprint("a") != other.fingerprint("a")
+    assert ground.fingerprint("a") != cloud_ground(epochs=2).fingerprint("a")

@@ -15,7 +15,7 @@ from torch import nn
 from ..core import Batch, InputError, Signals, SignalSource, Task, Teacher
 from ..data import Rows
 from ..fusion import Mean
-from ..store.fingerprint import digest
+from ..store.fingerprint import digest, of_module
 from ..teaching import Objective
 from ..train.choice import Choice
 from ..train.choose import candidates
@@ -73,11 +73,12 @@ class Ground:
         return self.signals.gather(batch.row, batch.view)
 
     def fingerprint(self, *more: str) -> str:
-        """Of rows, teachers, objective and settings: what a journal's units depend on."""
+        """Of rows, teachers, student, objective and settings: what a journal's units depend on."""
         rows, trial = self.rows, self.trial
         parts = [np.ascontiguousarray(part).tobytes() for part in (rows.target, rows.labelled, rows.train)]
         who = [f"{t.name} {k}={v}" for t in trial.teachers for k, v in sorted(t.fingerprint.items())]
-        said = (repr(self.contest.objective), repr(self.training), *who, *more)
+        student = of_module(self.trial.student())
+        said = (repr(self.contest.objective), repr(self.training), student, *who, *more)
         return digest(*parts, rows.validation.tobytes(), trial.heldout.tobytes(), *said)
 
     def tell(self, stage: str, done: int, total: int) -> None:
