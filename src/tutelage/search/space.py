@@ -20,7 +20,7 @@ from ..tasks import Regression
 from ..teaching import Objective, terms
 from ..train.choose import candidates
 from ..train.contest import Contest
-from ..train.trial import default_objective
+from ..train.objectives import default_objective
 from .proxy import Candidate
 
 Maker = nn.Module | Callable[[], Any]
