@@ -1,6 +1,7 @@
 """Ways of combining teachers. A new one is one file here and one line below."""
 
 from .aekd import AEKD
+from .attention import Attention
 from .blend import Blend
 from .confidence import Confidence
 from .curriculum import Curriculum
@@ -13,6 +14,9 @@ from .glad import GLAD
 from .home import AtHome, Home
 from .mean import Mean
 from .one_coin import OneCoin
+from .gate import Gate
+from .metamodel import MetaModel
+from .network import NeuralFusion
 from .performance import DynamicPerformance, Performance
 from .pools import GeometricMean, MeanLogits
 from .precision import Precision
@@ -30,6 +34,7 @@ __all__ = [
     "AEKD",
     "GLAD",
     "AtHome",
+    "Attention",
     "Blend",
     "Borda",
     "Confidence",
@@ -39,6 +44,7 @@ __all__ = [
     "DynamicPerformance",
     "Elected",
     "Entropy",
+    "Gate",
     "GeometricMean",
     "HardVote",
     "Home",
@@ -46,6 +52,8 @@ __all__ = [
     "MeanLogits",
     "Median",
     "OneCoin",
+    "MetaModel",
+    "NeuralFusion",
     "PerTeacher",
     "Performance",
     "Placed",
