@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from sklearn.tree import DecisionTreeClassifier
 
-from tutelage.fusion import AtHome, Blend, Home, Mean, Median, Weighted
+from tutelage.fusion import AtHome, Blend, Home, Mean, Median, MetaModel, Weighted
 
 TRUST = (0.3, 0.1, 0.2, 0.25, 0.15)
 
@@ -24,6 +25,7 @@ def home() -> AtHome:
 MADE: dict[str, Callable[[], Any]] = {
     "AtHome": home,
     "Blend": lambda: Blend((Mean(), Median())),
+    "MetaModel": lambda: MetaModel(DecisionTreeClassifier(max_depth=3, random_state=0)),
     "Weighted": lambda: Weighted(TRUST),
 }
 """Class name to an example, for those that cannot be made without arguments."""

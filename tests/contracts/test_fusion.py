@@ -9,12 +9,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from examples_of_fusions import TRUST, home
+from examples_of_fusions import MADE, TRUST, home
 from tutelage import fusion as fusions
 from tutelage.core import INVARIANTS, Context, InputError, Labels, Scores, Target, Values, Weights
 from tutelage.fusion import (
     AEKD,
     GLAD,
+    Attention,
     Blend,
     Borda,
     Confidence,
@@ -24,12 +25,14 @@ from tutelage.fusion import (
     DynamicPerformance,
     Elected,
     Entropy,
+    Gate,
     GeometricMean,
     HardVote,
     Mean,
     MeanLogits,
     Median,
     OneCoin,
+    NeuralFusion,
     Performance,
     Precision,
     RandomDrop,
@@ -59,6 +62,10 @@ HOUSE: list[tuple[Any, tuple[str, ...]]] = [
     (Blend((Mean(), Median())), ALL),
     (Blend((Mean(), GeometricMean(), Performance())), CHOICES),
     (Weighted(TRUST), ALL),
+    (Gate(), ALL[:3]),
+    (Attention(), ALL[:3]),
+    (NeuralFusion(), ALL[:3]),
+    (MADE["MetaModel"](), ALL[:2]),
     (GeometricMean(), ALL),
     (GeometricMean(TRUST), ALL),
     (MeanLogits(), CHOICES),

@@ -50,7 +50,7 @@ def taught(fusion: Any, count: int = 300) -> Any:
         Gate(),
         NeuralFusion(),
         MetaModel(LogisticRegression(max_iter=500)),
-        MetaModel(DecisionTreeClassifier(max_depth=8)),
+        MetaModel(DecisionTreeClassifier()),
     ],
     ids=lambda fusion: fusion.name,
 )
@@ -59,7 +59,7 @@ def test_it_learns_whom_to_believe_where_the_mean_cannot(fusion: Any) -> None:
 
 
 def test_attention_tells_an_outlier_without_knowing_its_name() -> None:
-    """Two teachers agree and are fairly sure; whoever is very sure and far from the others is wrong, whatever its place."""
+    """Two teachers agree and are fairly sure; who is very sure and far from them is wrong, whatever its place."""
     chance = torch.Generator().manual_seed(0)
     truth = torch.randint(0, CLASSES, (400,), generator=chance)
     scores = torch.randn(3, 400, CLASSES, generator=chance) * 0.5

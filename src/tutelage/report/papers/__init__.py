@@ -6,6 +6,7 @@ from .answers import PAPERS as ANSWERS
 from .choosing import PAPERS as CHOOSING
 from .features import PAPERS as FEATURES
 from .gradient import PAPERS as GRADIENT
+from .learned import PAPERS as LEARNED
 from .paper import Paper
 from .routing import PAPERS as ROUTING
 from .selecting import PAPERS as SELECTING
@@ -17,6 +18,7 @@ CATALOGUE: dict[str, Paper] = {
     **FEATURES,
     **GRADIENT,
     **ROUTING,
+    **LEARNED,
     **SELECTING,
     **VOTES,
 }
