@@ -10,13 +10,13 @@ from .difference import Difference
 from .drop import RandomDrop, RandomTeacher
 from .elected import Elected
 from .entropy import Entropy
+from .gate import Gate
 from .glad import GLAD
 from .home import AtHome, Home
 from .mean import Mean
-from .one_coin import OneCoin
-from .gate import Gate
 from .metamodel import MetaModel
 from .network import NeuralFusion
+from .one_coin import OneCoin
 from .performance import DynamicPerformance, Performance
 from .pools import GeometricMean, MeanLogits
 from .precision import Precision
@@ -51,9 +51,9 @@ __all__ = [
     "Mean",
     "MeanLogits",
     "Median",
-    "OneCoin",
     "MetaModel",
     "NeuralFusion",
+    "OneCoin",
     "PerTeacher",
     "Performance",
     "Placed",
