@@ -186,6 +186,16 @@ def _sizes(done: Sequence[Mapping[str, Any]]) -> None:
         _matrix(what, _order(found, "KL"), list(sizes), cell)
 
 
+def against(grid: Mapping[str, Any], who: str, rivals: Sequence[str], metric: str) -> None:
+    """Prints the paired differences of one lane to others."""
+    found = {name: scores(runs, metric) for name, runs in grid.items()}
+
+    def cell(rival: str, name: str) -> str:
+        return _against(found[name][f"{who}|KL"], found[name][f"{rival}|KL"])
+
+    _matrix(f"{who} minus ..., {metric} in points", rivals, list(grid), cell)
+
+
 def _matrix(title: str, names: Sequence[str], columns: Sequence[str], cell: Callable[[str, str], str]) -> None:
     print(f"### {title}\n\n| | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}")
     for name in names:

@@ -54,7 +54,7 @@ class Draw:
     target: np.ndarray
     transfer: np.ndarray
     test: np.ndarray
-    teachers: tuple[tl.EstimatorTeacher, ...]
+    teachers: tuple[tl.EstimatorTeacher | tl.RuleTeacher, ...]
     prepare: bool = False
 
     def rows(self, labelled: int = LABELLED, transfer: int | None = None) -> tl.Rows:

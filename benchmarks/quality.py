@@ -150,6 +150,8 @@ def contest(draw: protocols.Draw, rows: tl.Rows, cell: Cell, objectives: Mapping
             values = task.metrics(task.answer(fitted.student.eval(), batch), batch.target, batch.labelled)
         acted = fitted.history[-1].acted
         found[lane.name] = {key: round(value, 6) for key, value in values.items()} | {"acted": round(acted, 4)}
+    if choice.how == "declined":
+        found["auto|KL"] = found["scratch|KL"]
     return {"found": found, "refused": refused, "auto": choice.to_json(), "single": single}
 
 
