@@ -88,6 +88,8 @@ def show(done: Sequence[Mapping[str, Any]], given: argparse.Namespace) -> None:
         _regrets(grid, found, rules, given)
         _acted(grid, rules)
         _defaults(grid)
+        for metric in ("accuracy", "macro_recall"):
+            _rivals(grid, metric)
     _sizes([line for line in done if line["part"] == "sizes"])
 
 
@@ -186,14 +188,13 @@ def _sizes(done: Sequence[Mapping[str, Any]]) -> None:
         _matrix(what, _order(found, "KL"), list(sizes), cell)
 
 
-def against(grid: Mapping[str, Any], who: str, rivals: Sequence[str], metric: str) -> None:
-    """Prints the paired differences of one lane to others."""
+def _rivals(grid: Mapping[str, Any], metric: str) -> None:
     found = {name: scores(runs, metric) for name, runs in grid.items()}
 
     def cell(rival: str, name: str) -> str:
-        return _against(found[name][f"{who}|KL"], found[name][f"{rival}|KL"])
+        return _against(found[name]["auto|KL"], found[name][f"{rival}|KL"])
 
-    _matrix(f"{who} minus ..., {metric} in points", rivals, list(grid), cell)
+    _matrix(f"auto minus ..., {metric}, points", ("mean", "single", "scratch"), list(grid), cell)
 
 
 def _matrix(title: str, names: Sequence[str], columns: Sequence[str], cell: Callable[[str, str], str]) -> None:

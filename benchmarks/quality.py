@@ -6,7 +6,8 @@ tables are printed from that file alone.
 
     python benchmarks/quality.py --data FOLDER --results quality.jsonl [--seeds 40] [--jobs 2] [--tables-only]
 
-`--part grid` runs every fusion with every objective; `--part sizes` varies the rows; `--part all` runs both.
+`--part grid` runs every fusion with every objective; `--part auto` every fusion but the slow ones, with KL; `--part sizes`
+varies the rows; `--part all` runs grid and sizes.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -99,14 +100,16 @@ def solve(cell: Cell) -> dict[str, Any]:
     """The line of one cell."""
     start, draw = time.process_time(), protocols.draw(cell.protocol, cell.seed, cell.data)
     runs: list[dict[str, Any]] = []
-    if cell.part == "grid":
+    quick = {name: fusion for name, fusion in FUSIONS.items() if name not in SLOW}
+    if cell.part == "auto":
+        runs.append(contest(draw, draw.rows(), cell, PLAIN, quick))
+    elif cell.part == "grid":
         runs.append(contest(draw, draw.rows(), cell, OBJECTIVES if cell.seed < FULL else PLAIN, FUSIONS))
     else:
         sizes = [(n, len(draw.transfer)) for n in LABELLED] + [(protocols.LABELLED, n) for n in TRANSFER]
-        quick = {name: fusion for name, fusion in FUSIONS.items() if name not in SLOW}
         runs += [contest(draw, draw.rows(*size), cell, PLAIN, quick) | {"size": size} for size in sizes]
     return {"key": cell.key, "protocol": cell.protocol, "seed": cell.seed, "seconds": time.process_time() - start,
-            "part": cell.part, "runs": runs}  # fmt: skip
+            "part": "grid" if cell.part == "auto" else cell.part, "runs": runs}  # fmt: skip
 
 
 def contest(draw: protocols.Draw, rows: tl.Rows, cell: Cell, objectives: Mapping[str, Any], fusions: Any) -> Any:
@@ -167,7 +170,8 @@ def cells(given: Any) -> list[Cell]:
     grid = [Cell("grid", name, seed, given.steps, data) for seed in range(given.seeds) for name in names]
     sized = [name for name in SIZED if name in names]
     sizes = [Cell("sizes", name, seed, given.steps, data) for seed in range(given.size_seeds) for name in sized]
-    return {"grid": grid, "sizes": sizes, "all": grid + sizes}[given.part]
+    chosen = [replace(cell, part="auto") for cell in grid]
+    return {"grid": grid, "auto": chosen, "sizes": sizes, "all": grid + sizes}[given.part]
 
 
 def compute(solve: Callable[[Any], dict[str, Any]], wanted: Sequence[Any], given: Any) -> list[dict[str, Any]]:
