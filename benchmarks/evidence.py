@@ -7,10 +7,8 @@ fixed rule of a protocol; that rule is chosen on the even seeds and scored on th
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import claims
@@ -26,17 +24,6 @@ METRICS = ("macro_recall", "macro_f1", "cross_entropy", "ece")
 Scores = Mapping[str, np.ndarray]  # of each lane (`rule|objective`) one number per seed, in their order
 
 
-def lines(path: Path) -> list[dict[str, Any]]:
-    """The lines of a file of results; a last line that a kill cut off is left out."""
-    found: list[dict[str, Any]] = []
-    for line in path.read_text().splitlines() if path.exists() else []:
-        try:
-            found.append(json.loads(line))
-        except ValueError:
-            continue
-    return found
-
-
 def labelled_only(rows: tl.Rows) -> tl.Rows:
     """The same table, of which the student sees the labelled rows alone."""
     return replace(rows, train=rows.labelled_train)
@@ -47,11 +34,11 @@ def scores(runs: Sequence[Mapping[str, Any]], metric: str = "accuracy") -> dict[
     objectives = set.intersection(*(objectives_of(run) for run in runs))
     names = {name for run in runs for name in run["found"] if name.split("|")[1] in objectives}
     names |= {f"{rule}|{objective}" for run in runs for rule in run["refused"] for objective in objectives}
-    found: dict[str, np.ndarray] = {}
-    for name in sorted(names):
-        stand_in = f"mean|{name.split('|')[1]}"
-        found[name] = np.array([run["found"].get(name, run["found"].get(stand_in))[metric] for run in runs])
-    return found
+
+    def of(run: Mapping[str, Any], name: str) -> float:
+        return run["found"].get(name, run["found"].get(f"mean|{name.split('|')[1]}"))[metric]
+
+    return {name: np.array([of(run, name) for run in runs]) for name in sorted(names)}
 
 
 def objectives_of(run: Mapping[str, Any]) -> set[str]:
@@ -170,7 +157,7 @@ def _defaults(grid: Mapping[str, Any]) -> None:
 
     picks = sorted({what(run) for runs in grid.values() for run in runs})
     _matrix("How often auto took which fusion, and how", picks, list(grid),
-            lambda name, protocol: str(sum(what(run) == name for run in grid[protocol])))  # fmt: skip
+            lambda name, at: str(sum(what(run) == name for run in grid[at])))  # fmt: skip
 
 
 def _sizes(done: Sequence[Mapping[str, Any]]) -> None:

@@ -27,6 +27,7 @@ import harness
 import numpy as np
 import protocols
 import quality
+import results
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
@@ -177,7 +178,7 @@ def solve(cell: quality.Cell) -> dict[str, Any]:
 
 
 def main() -> None:
-    quality.one_thread()
+    results.one_thread()
     given = harness.arguments(
         __doc__, data=os.environ.get("TUTELAGE_DATA", ""), results="", seeds=20, steps=600, jobs=2,
         sets=",".join(SETS), tables_only=False,
@@ -189,7 +190,7 @@ def main() -> None:
     data = Path(given.data).resolve()
     wanted = [quality.Cell("frozen", name, seed, given.steps, data) for seed in range(given.seeds)
               for name in given.sets.split(",")]  # fmt: skip
-    evidence.show(quality.compute(solve, wanted, given), given)
+    evidence.show(results.compute(solve, wanted, given), given)
 
 
 if __name__ == "__main__":

@@ -6,18 +6,15 @@ tables are printed from that file alone.
 
     python benchmarks/quality.py --data FOLDER --results quality.jsonl [--seeds 40] [--jobs 2] [--tables-only]
 
-`--part grid` runs every fusion with every objective; `--part auto` every fusion but the slow ones, with KL; `--part sizes`
-varies the rows; `--part all` runs grid and sizes.
+`--part grid` runs every fusion with every objective; `--part auto` every fusion but the slow ones, with KL; `--part
+sizes` varies the rows; `--part all` runs grid and sizes.
 """
 
 from __future__ import annotations
 
-import json
-import multiprocessing
 import os
-import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +23,7 @@ import evidence
 import harness
 import numpy as np
 import protocols
+import results
 import torch
 
 import tutelage as tl
@@ -174,36 +172,15 @@ def cells(given: Any) -> list[Cell]:
     return {"grid": grid, "auto": chosen, "sizes": sizes, "all": grid + sizes}[given.part]
 
 
-def compute(solve: Callable[[Any], dict[str, Any]], wanted: Sequence[Any], given: Any) -> list[dict[str, Any]]:
-    """The lines of these cells: those of the file of results, and what is missing there, computed and added to it."""
-    path = Path(given.results) if given.results else Path(tempfile.mkdtemp()) / "results.jsonl"
-    done = {line["key"] for line in evidence.lines(path)}
-    missing = [] if given.tables_only else [cell for cell in wanted if cell.key not in done]
-    jobs = 1 if given.smoke else given.jobs
-    pool = None if jobs == 1 else multiprocessing.get_context("spawn").Pool(jobs, torch.set_num_threads, (1,))
-    lines = map(solve, missing) if pool is None else pool.imap_unordered(solve, missing)
-    for number, line in enumerate(lines, 1):
-        with path.open("a") as file:
-            file.write(json.dumps(line) + "\n")
-        print(f"{number} of {len(missing)}: {line['key']}, {line['seconds']:.0f} s CPU", flush=True)
-    return evidence.lines(path)
-
-
-def one_thread() -> None:
-    """This process and those it starts use one thread each."""
-    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    torch.set_num_threads(1)
-
-
 def main() -> None:
-    one_thread()
+    results.one_thread()
     given = harness.arguments(
         __doc__, data=os.environ.get("TUTELAGE_DATA", ""), results="", seeds=40, size_seeds=20, steps=600, jobs=2,
         protocols=",".join(protocols.PROTOCOLS), part="all", tables_only=False,
     )  # fmt: skip
     if given.smoke:
         given.seeds, given.size_seeds, given.steps, given.protocols = 2, 0, 10, "specialists"
-    evidence.show(compute(solve, cells(given), given), given)
+    evidence.show(results.compute(solve, cells(given), given), given)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ import numpy as np
 import tabular
 import torch
 from claims import Claim
-from quality import compute, one_thread
+from results import compute, one_thread
 
 import tutelage as tl
 from tutelage import fusion as f
@@ -73,7 +73,7 @@ def solve(cell: Cell) -> dict[str, Any]:
     source = tl.Memory.of(teachers, rows.columns)
     steps = min(cell.steps, MOST_EPOCHS * -(-len(rows.train) // 64))
     held = np.union1d(rows.labelled_train, rows.validation)
-    choice = tl.auto(_maker(rows), rows, teachers, source, held, training=_training(rows, steps))
+    choice = tl.auto(tabular.maker(rows), rows, teachers, source, held, training=tabular.training(rows, steps))
     fusions = (VALUES if values else FUSIONS) | {"chosen": choice.fusion}
     targets = {name: tl.generate_distillation_targets(source, rows, fusion) for name, fusion in fusions.items()}
     students = _students(targets, rows, steps)
@@ -104,20 +104,11 @@ def solve(cell: Cell) -> dict[str, Any]:
 def _students(targets: dict[str, Any], rows: tl.Rows, steps: int) -> dict[str, list[Any]]:
     """The students of each target, one per seed; fewer rows get more epochs, so that all take the same steps."""
     lanes = [tl.Lane(f"{name}|{seed}", target, seed) for name, target in targets.items() for seed in range(SEEDS)]
-    swept = tl.sweep(_maker(rows), lanes, rows, _training(rows, steps))
+    swept = tl.sweep(tabular.maker(rows), lanes, rows, tabular.training(rows, steps))
     found: dict[str, list[Any]] = {name: [] for name in targets}
     for lane, fitted in zip(lanes, swept.fitted, strict=True):
         found[lane.name.split("|")[0]].append(fitted.student.eval())
     return found
-
-
-def _maker(rows: tl.Rows) -> Callable[[], tl.MLP]:
-    width = rows.columns["features"].shape[1]
-    return lambda: tl.MLP(width, len(rows.space.names), (64, 64))
-
-
-def _training(rows: tl.Rows, steps: int) -> tl.Training:
-    return tl.Training(epochs=max(1, round(steps / -(-len(rows.train) // 64))), threads=1)
 
 
 def _answer(task: Any, student: Any, batch: tl.Batch) -> Any:

@@ -143,3 +143,14 @@ def show_peer(lines: Sequence[dict[str, Any]]) -> None:
             print(f"| {name} | {len(values)} | {mean['accuracy']:.4f} | {mean['cross_entropy']:.4f} | "
                   f"{mean['microseconds']:.0f} |")  # fmt: skip
         print(flush=True)
+
+
+def maker(rows: tl.Rows) -> Callable[[], tl.MLP]:
+    """Makes students for these rows."""
+    width = rows.columns["features"].shape[1]
+    return lambda: tl.MLP(width, len(rows.space.names), (64, 64))
+
+
+def training(rows: tl.Rows, steps: int) -> tl.Training:
+    """So many epochs that a student takes the planned number of steps."""
+    return tl.Training(epochs=max(1, round(steps / -(-len(rows.train) // 64))), threads=1)

@@ -64,6 +64,7 @@ def test_the_best_rule_is_chosen_on_the_other_half_of_the_seeds() -> None:
 
 def test_a_rule_that_refuses_is_the_plain_mean_and_a_line_cut_off_is_left_out(tmp_path: Path) -> None:
     import evidence
+    import results
 
     runs = [
         {"found": {"mean|KL": {"accuracy": 0.5}, "pool|KL": {"accuracy": 0.9}}, "refused": []},
@@ -72,7 +73,7 @@ def test_a_rule_that_refuses_is_the_plain_mean_and_a_line_cut_off_is_left_out(tm
     assert evidence.scores(runs)["pool|KL"].tolist() == [0.9, 0.4]
     file = tmp_path / "results.jsonl"
     file.write_text('{"key": "a"}\n{"key": "b", "ru')
-    assert [line["key"] for line in evidence.lines(file)] == ["a"]
+    assert [line["key"] for line in results.lines(file)] == ["a"]
 
 
 def test_a_published_weighting_divides_twice_and_ours_once() -> None:
