@@ -8,25 +8,18 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import claims
 import numpy as np
 from claims import Claim
 
-import tutelage as tl
 from tutelage.report import interval, paired
 
 NO_RULES = ("scratch", "single", "pseudo-labels", "auto")  # they do not compete for the best rule
 METRICS = ("macro_recall", "macro_f1", "cross_entropy", "ece")
 
 Scores = Mapping[str, np.ndarray]  # of each lane (`rule|objective`) one number per seed, in their order
-
-
-def labelled_only(rows: tl.Rows) -> tl.Rows:
-    """The same table, of which the student sees the labelled rows alone."""
-    return replace(rows, train=rows.labelled_train)
 
 
 def scores(runs: Sequence[Mapping[str, Any]], metric: str = "accuracy") -> dict[str, np.ndarray]:
@@ -75,8 +68,8 @@ def show(done: Sequence[Mapping[str, Any]], given: argparse.Namespace) -> None:
         _regrets(grid, found, rules, given)
         _acted(grid, rules)
         _defaults(grid)
-        for metric in ("accuracy", "macro_recall"):
-            _rivals(grid, metric)
+        _rivals(grid, "accuracy")
+        _rivals(grid, "macro_recall")
     _sizes([line for line in done if line["part"] == "sizes"])
 
 

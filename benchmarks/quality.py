@@ -142,7 +142,7 @@ def contest(draw: protocols.Draw, rows: tl.Rows, cell: Cell, objectives: Mapping
             lanes.append(tl.Lane(f"{name}|{term}", target, cell.seed))
     swept = tl.sweep(student, lanes, rows, settings)
     few = tl.Lane("scratch|KL", tl.generate_distillation_targets(None, rows, f.Mean()), cell.seed)
-    own = evidence.labelled_only(rows)
+    own = replace(rows, train=rows.labelled_train)
     scratch = tl.fit(student(), few.target, own, training(len(own.train), cell))
     batch = rows.batch(draw.test, truth=True)
     found: dict[str, Any] = {}
