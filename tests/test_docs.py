@@ -42,6 +42,7 @@ PACKAGES = (
     "tutelage.teachers",
     "tutelage.teaching",
     "tutelage.teaching.features",
+    "tutelage.teaching.peers",
     "tutelage.teaching.terms",
     "tutelage.testing",
     "tutelage.train",

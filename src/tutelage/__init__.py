@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         capture,
     )
     from .data import Rows, read_images, read_table, recipe_for, rows_of
-    from .nets import MLP, ConvNet, TwoTowers
+    from .nets import MLP, Branches, ConvNet, TwoTowers
     from .report import Report
     from .search import analyse, auto, distill, explain, ground_of, search_best, select
     from .store import Store
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
         load_teacher,
         optimised,
     )
-    from .teaching import Distillation, Ensemble, Hint, Live, Memory, Objective
+    from .teaching import Distillation, Ensemble, Hint, Live, Memory, Objective, Peers
     from .train import (
         Lane,
         OutOfFold,
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         calculate_differences,
         evaluate_performance,
         fit,
+        fit_together,
         generate_distillation_targets,
         generate_predictions,
         load,
@@ -64,15 +65,15 @@ if TYPE_CHECKING:
 HOME = {
     "core": "Batch Classes Features InputError Labels Scores Signals Space Step TutelageError Values capture",
     "data": "Rows read_images read_table recipe_for rows_of",
-    "nets": "MLP ConvNet TwoTowers",
+    "nets": "MLP Branches ConvNet TwoTowers",
     "report": "Report",
     "search": "analyse auto distill explain ground_of search_best select",
     "store": "Store",
     "tasks": "Classification MultiLabel Ranking Regression",
     "teachers": "Binding EstimatorTeacher FeatureTeacher ModuleTeacher OnnxTeacher RankingTeacher RuleTeacher aligned "
     "bound load_teacher optimised",
-    "teaching": "Distillation Ensemble Hint Live Memory Objective",
-    "train": "Lane OutOfFold Run Training calculate_differences evaluate_performance fit "
+    "teaching": "Distillation Ensemble Hint Live Memory Objective Peers",
+    "train": "Lane OutOfFold Run Training calculate_differences evaluate_performance fit fit_together "
     "generate_distillation_targets generate_predictions load optimize_model sweep train_models",
 }
 _WHERE = {name: package for package, names in HOME.items() for name in names.split()}
@@ -81,6 +82,7 @@ __all__ = [
     "MLP",
     "Batch",
     "Binding",
+    "Branches",
     "Classes",
     "Classification",
     "ConvNet",
@@ -100,6 +102,7 @@ __all__ = [
     "Objective",
     "OnnxTeacher",
     "OutOfFold",
+    "Peers",
     "Ranking",
     "RankingTeacher",
     "Regression",
@@ -127,6 +130,7 @@ __all__ = [
     "evaluate_performance",
     "explain",
     "fit",
+    "fit_together",
     "generate_distillation_targets",
     "generate_predictions",
     "ground_of",

@@ -63,6 +63,22 @@ class Cosine:
 
 
 @dataclass(frozen=True)
+class Ramp:
+    """`value * exp(-5 (1 - t)^2)`, t reaching 1 when `until` of the training is done; Laine and Aila 2017.
+
+    Students that teach each other have nothing to say at first.
+    """
+
+    value: float
+    until: float = 0.25
+
+    def at(self, step: Step) -> float:
+        """The value at this moment."""
+        done = min(step.progress / self.until, 1.0) if self.until > 0 else 1.0
+        return self.value * math.exp(-5.0 * (1.0 - done) ** 2)
+
+
+@dataclass(frozen=True)
 class InverseTime:
     """eta / (1 + alpha t) with t in epochs; Robbins and Monro 1951."""
 

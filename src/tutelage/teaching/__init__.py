@@ -6,6 +6,7 @@ from .distillation import Distillation
 from .ensemble import Ensemble
 from .hints import Hint
 from .objective import Loss, Objective, Part, add_counts
+from .peers import Peers
 from .planner import Plan
 from .saved import load_ensemble, save_ensemble
 from .sources import Live, Memory
@@ -25,6 +26,7 @@ __all__ = [
     "Objective",
     "PCGrad",
     "Part",
+    "Peers",
     "Plan",
     "Residual",
     "Standardised",

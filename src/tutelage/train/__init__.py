@@ -19,6 +19,7 @@ from .steps import (
     train_models,
 )
 from .sweep import Lane, Swept, sweep
+from .together import Together, fit_together
 from .verdict import Worth, worth_it
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Plateau",
     "Run",
     "Swept",
+    "Together",
     "Training",
     "Tried",
     "Worth",
@@ -41,6 +43,7 @@ __all__ = [
     "evaluate_performance",
     "fit",
     "fit_teacher",
+    "fit_together",
     "generate_distillation_targets",
     "generate_predictions",
     "load",

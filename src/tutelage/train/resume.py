@@ -14,6 +14,7 @@ from ..core import InputError
 from ..data import Rows
 from ..store.fingerprint import digest
 from ..teaching import Distillation
+from ..teaching.peers import Peers
 from . import checkpoint
 from .history import Epoch, State
 from .settings import Training
@@ -22,18 +23,36 @@ FREE = {"checkpoint", "save_every", "tensorboard", "profile", "device", "threads
 """Settings that may change while a training is interrupted."""
 
 
-def identity(student: nn.Module, distillation: Distillation, rows: Rows, training: Training) -> dict[str, str]:
-    """What has to be the same for a checkpoint to be continued, part by part."""
+def common(student: nn.Module, rows: Rows, training: Training) -> dict[str, str]:
+    """What has to be the same whatever is trained: settings, the shapes of the parameters, the rows."""
     plain = {name: _shown(value) for name, value in vars(training).items() if name not in FREE}
     used = [np.ascontiguousarray(part).tobytes() for part in (rows.train, rows.validation, rows.target, rows.labelled)]
     return plain | {
         "student": digest(*[f"{name} {tuple(value.shape)}" for name, value in student.state_dict().items()]),
         "rows": digest(*used, *rows.inputs),
+    }
+
+
+def identity(student: nn.Module, distillation: Distillation, rows: Rows, training: Training) -> dict[str, str]:
+    """What has to be the same for a checkpoint to be continued, part by part."""
+    return common(student, rows, training) | {
         "teachers": ", ".join(distillation.names),
         "fusion": f"{distillation.fusion.name} {_shown(distillation.fusion)}",
         "objective": _shown(distillation.objective),
         "task": _shown(distillation.task),
         "hints": "; ".join(f"{_shown(hint)} of {', '.join(hint.signals.names)}" for hint in distillation.hints),
+    }
+
+
+def identity_together(students: nn.Module, peers: Peers, rows: Rows, training: Training) -> dict[str, str]:
+    """The same for students that learn together."""
+    return common(students, rows, training) | {
+        "teachers": ", ".join(peers.source.names),
+        "form": f"{peers.form.name} {_shown(peers.form)}",
+        "fusion": _shown(peers.fusion),
+        "objective": _shown(peers.objective),
+        "task": _shown(peers.task),
+        "flow": str(peers.flow),
     }
 
 

@@ -9,6 +9,7 @@ from .gradient import PAPERS as GRADIENT
 from .learned import PAPERS as LEARNED
 from .paper import Paper
 from .routing import PAPERS as ROUTING
+from .peers import PAPERS as PEERS
 from .selecting import PAPERS as SELECTING
 from .votes import PAPERS as VOTES
 
@@ -19,6 +20,7 @@ CATALOGUE: dict[str, Paper] = {
     **GRADIENT,
     **ROUTING,
     **LEARNED,
+    **PEERS,
     **SELECTING,
     **VOTES,
 }
