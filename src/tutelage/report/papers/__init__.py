@@ -8,8 +8,8 @@ from .features import PAPERS as FEATURES
 from .gradient import PAPERS as GRADIENT
 from .learned import PAPERS as LEARNED
 from .paper import Paper
-from .routing import PAPERS as ROUTING
 from .peers import PAPERS as PEERS
+from .routing import PAPERS as ROUTING
 from .selecting import PAPERS as SELECTING
 from .votes import PAPERS as VOTES
 
