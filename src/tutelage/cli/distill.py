@@ -12,6 +12,7 @@ from ..core import InputError, Teacher
 from ..data import Images, Rows, Table, is_image_folder, read_images, read_table
 from ..ops.schedules import Constant, Cosine, InverseTime
 from ..search import distill as run_distill
+from ..teachers.endpoint import PROBES
 from ..teachers.load import load_function, load_teacher
 from ..teaching import Objective
 from ..train import Finish, Plateau, Training, load
@@ -216,9 +217,10 @@ def read_teachers(options: Options, rows: Rows) -> list[Teacher]:
 
 
 def _named(spec: str) -> tuple[str, str]:
-    """Name and file of `NAME=FILE` or `FILE`."""
+    """Name and file (or address) of `NAME=FILE` or `FILE`."""
     name, sign, path = spec.partition("=")
-    return (name, path) if sign and not Path(spec).exists() else (default_name(spec), spec)
+    plain = Path(spec).exists() or spec.startswith(("http://", "https://"))
+    return (name, path) if sign and not plain else (default_name(spec), spec)
 
 
 def _teacher(spec: str, options: Options, rows: Rows) -> Teacher:
@@ -244,6 +246,7 @@ def _teacher(spec: str, options: Options, rows: Rows) -> Teacher:
         key=options.key,
         allow_pickle=options.allow_pickle,
         trusted=options.trust,
+        probes={column: values[:PROBES] for column, values in rows.columns.items()},
     )
 
 

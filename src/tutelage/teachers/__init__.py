@@ -4,6 +4,7 @@ from .align import aligned
 from .binding import Binding
 from .bound import bound
 from .captured import FeatureTeacher
+from .endpoint import EndpointTeacher
 from .estimator import EstimatorTeacher
 from .exported import ExportedTeacher
 from .keep import load_saved, save_teacher
@@ -16,12 +17,15 @@ from .rule import RuleTeacher
 from .saved import load_estimator
 from .stored import StoredRowsTeacher, StoredTeacher, stored
 from .threads import thread_budget
+from .wire import Limits
 
 __all__ = [
     "Binding",
+    "EndpointTeacher",
     "EstimatorTeacher",
     "ExportedTeacher",
     "FeatureTeacher",
+    "Limits",
     "ModuleTeacher",
     "OnnxTeacher",
     "Optimised",

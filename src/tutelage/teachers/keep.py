@@ -19,6 +19,8 @@ from ..core.spaces import KINDS
 from .align import Aligned, AlignedByRow
 from .binding import Binding
 from .bound import Bound, BoundByRow, bound, example_rows
+from .endpoint import EndpointTeacher
+from .keep_endpoint import load_endpoint, save_endpoint
 from .keep_models import MODELS
 from .keep_rankers import RANKERS
 from .keeping import Keeping, Opening, Way, common, seen_in, space_from_json, space_to_json
@@ -38,7 +40,8 @@ def save_teacher(
 
     Modules become torch.export programs for any number of rows, estimators skops files; files are copied,
     stored predictions written as they were understood; rules from files are copied with their file, rules
-    from importable modules referenced; recommenders are their code and the arrays that they hold.
+    from importable modules referenced; recommenders are their code and the arrays that they hold; of
+    endpoints it is written how they are asked.
 
     Args:
         teacher: of a kind in `WAYS` or `extra`.
@@ -163,6 +166,7 @@ WAYS: dict[type, Way] = {
     AlignedByRow: Way(_save_aligned, _load_aligned),
     Bound: Way(_save_bound, _load_bound),
     BoundByRow: Way(_save_bound, _load_bound),
+    EndpointTeacher: Way(save_endpoint, load_endpoint),
     RuleTeacher: Way(_save_rule, _load_rule),
     StoredRowsTeacher: Way(_save_stored, _load_stored),
     StoredTeacher: Way(_save_stored, _load_stored),

@@ -1,4 +1,4 @@
-"""A teacher from a file, by what the file's name says; for the command line and for short scripts."""
+"""A teacher from a file or an address, by what its name says; for the command line and for short scripts."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Classes, InputError, Space, Teacher
+from ..core import Classes, Columns, InputError, Space, Teacher
 from .align import aligned
+from .endpoint import EndpointTeacher
 from .estimator import EstimatorTeacher
 from .exported import ExportedTeacher
 from .onnx import OnnxTeacher
@@ -25,7 +26,7 @@ LOADED = "tutelage_rule_"
 
 KINDS = (
     ".skops, .joblib, .pkl (estimators), .txt (LightGBM), .onnx, .pt2 (torch.export), "
-    ".parquet, .csv, .npz (stored predictions), file.py:function (a rule)"
+    ".parquet, .csv, .npz (stored predictions), file.py:function (a rule), http:// and https:// (endpoints)"
 )
 
 REFUSED = {
@@ -57,12 +58,13 @@ def load_teacher(
     key: str | None = None,
     allow_pickle: bool = False,
     trusted: Sequence[str] = (),
+    probes: Columns | None = None,
     seen: np.ndarray | Sequence[int] | None = None,
 ) -> Teacher:
     """A teacher from a file, answering in the task's names when the task's space is given.
 
     Args:
-        spec: path of a file, or `file.py:function`.
+        spec: path of a file, `file.py:function`, or address of an endpoint.
         reads: the raw columns it reads; not used by stored predictions.
         name: unique among the teachers of a run; the file's or the function's name unless given.
         space: the task's space, which the teacher is aligned to.
@@ -72,19 +74,31 @@ def load_teacher(
         key: key column of stored predictions; row numbers in column `row` unless given.
         allow_pickle: open files that may run any code while they are opened.
         trusted: types that a .skops file may hold.
+        probes: raw columns of a few rows that never change; endpoints only, see `EndpointTeacher`.
         seen: row numbers it was trained on.
 
     Raises:
         InputError: an unknown or refused kind of file, or whatever is wrong with it.
     """
     text = str(spec)
-    suffix = ".py" if ".py:" in text else Path(text).suffix.lower()
+    suffix = _kind(text)
     own_space = space if space is not None and space.answer is not Classes and classes is None else None
     named: dict[str, Any] = {"name": name} if name is not None else {}
-    if suffix == ".py":
+    if suffix == "http":
+        found: Teacher = EndpointTeacher(
+            text,
+            reads=reads,
+            classes=classes,
+            space=None if classes is not None else space,
+            output=output,
+            probes=probes,
+            seen=seen,
+            **named,
+        )
+    elif suffix == ".py":
         asked = None if classes is not None else space
         votes: Any = output
-        found: Teacher = RuleTeacher(
+        found = RuleTeacher(
             load_function(text), reads=reads, classes=classes, space=asked, output=votes, seen=seen, **named
         )
     elif suffix in (".skops", ".joblib", ".pkl", ".txt"):
@@ -109,6 +123,12 @@ def load_teacher(
     else:
         raise _refusal(text, suffix)
     return found if space is None else aligned(found, space, mapping)
+
+
+def _kind(text: str) -> str:
+    if text.startswith(("http://", "https://")):
+        return "http"
+    return ".py" if ".py:" in text else Path(text).suffix.lower()
 
 
 def _refusal(text: str, suffix: str) -> InputError:

@@ -131,11 +131,11 @@ class RuleTeacher:
         if self.space.answer is Values:
             return opinion
         if self.space.answer is Labels:
-            found = _mapped(opinion, names)
+            found = mapped(opinion, names)
             return [found.get(name, np.nan) for name in names]
         if isinstance(opinion, Mapping):
             self._settle("probs")
-            return _spread(_mapped(opinion, names), names)
+            return spread(mapped(opinion, names), names)
         if self.output is None:
             self._settle("votes")
         return _one_hot(opinion, names)
@@ -212,14 +212,23 @@ def _place(opinion: Any, names: Sequence[str]) -> str:
     return name
 
 
-def _mapped(opinion: Any, names: Sequence[str]) -> dict[str, float]:
+def mapped(opinion: Any, names: Sequence[str]) -> dict[str, float]:
+    """Numbers by name, those that are there.
+
+    Raises:
+        InputError: not a mapping, or a name that is not among `names`.
+    """
     if not isinstance(opinion, Mapping):
         raise InputError(f"expected a mapping from names to numbers, got {type(opinion).__name__}")
     return {_place(key, names): float(value) for key, value in opinion.items() if value is not None}
 
 
-def _spread(found: Mapping[str, float], names: Sequence[str]) -> list[float]:
-    """Probabilities of all classes; what the named ones leave goes to the others evenly."""
+def spread(found: Mapping[str, float], names: Sequence[str]) -> list[float]:
+    """Probabilities of all classes; what the named ones leave goes to the others evenly.
+
+    Raises:
+        InputError: they are negative, or sum to more than 1, or all are named and sum to less.
+    """
     left, others = 1.0 - sum(found.values()), len(names) - len(found)
     if left < -TOLERANCE or (not others and left > TOLERANCE) or min(found.values(), default=0.0) < 0:
         raise InputError(f"probabilities are not negative and sum to 1, these sum to {1.0 - left:.4g}")
