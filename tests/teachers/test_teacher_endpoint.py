@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from serving import Fault, serving
 
+from misbehaving import Fault, serving
 from tutelage.core import Classes, InputError, Labels, Space, StoreError, Values
 from tutelage.store import Store
 from tutelage.teachers import EndpointTeacher, Limits, load_saved, load_teacher, save_teacher
@@ -381,6 +381,7 @@ def test_what_it_takes() -> None:
         asked("http://host/", probes={"x": X[:0]})
     with pytest.raises(InputError, match="needs names"):
         asked("http://host/", classes=None)
-    for wrong in ({"rate": 0.0}, {"concurrency": 0}, {"retries": -1}, {"timeout": 0.0}):
+    wrongs: list[dict[str, Any]] = [{"rate": 0.0}, {"concurrency": 0}, {"retries": -1}, {"timeout": 0.0}]
+    for wrong in wrongs:
         with pytest.raises(InputError, match=next(iter(wrong))):
             Limits(**wrong)

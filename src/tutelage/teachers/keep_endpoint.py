@@ -28,8 +28,8 @@ def save_endpoint(teacher: EndpointTeacher, folder: Path, keeping: Keeping) -> d
             "environment variable of a token with token_variable=, or give its stored predictions"
         )
     if teacher.probes is not None:
-        probes = {name: _plain(column, name, who) for name, column in teacher.probes.items()}
-        np.savez(folder / "probes.npz", **{f"/{name}": column for name, column in probes.items()})
+        probes: dict[str, Any] = {f"/{name}": _plain(column, name, who) for name, column in teacher.probes.items()}
+        np.savez(folder / "probes.npz", **probes)
     return common(teacher, folder) | {
         "url": teacher.url,
         "told": teacher.told,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -59,7 +59,7 @@ class Served:
 
 
 @contextmanager
-def serving(answering: Answering) -> Iterator[Served]:
+def serving(answering: Answering) -> Generator[Served]:
     """A server in a thread; ends with the block."""
     served = Served(answering)
 
@@ -98,7 +98,7 @@ def serving(answering: Answering) -> Iterator[Served]:
                 self.wfile.write(byte)
                 time.sleep(fault.trickle)
 
-        def log_message(self, *args: Any) -> None:
+        def log_message(self, format: str, *args: Any) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
