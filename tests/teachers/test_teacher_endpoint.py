@@ -313,7 +313,7 @@ def test_a_store_is_filled_over_failures_and_notices_an_exchanged_model(tmp_path
         left[0] -= 1
         if left[0] < 0:
             return Fault(500)
-        return {"answers": [[1 - row["x"], row["x"] - shift[0]] for row in request["rows"]], "output": "logits"}
+        return {"answers": [[2 - row["x"], row["x"] - shift[0]] for row in request["rows"]], "output": "logits"}
 
     def new() -> EndpointTeacher:
         return asked(served.url, name="far", limits=Limits(concurrency=1, retries=0))

@@ -12,7 +12,6 @@ from ..core import InputError, Teacher
 from ..data import Images, Rows, Table, is_image_folder, read_images, read_table
 from ..ops.schedules import Constant, Cosine, InverseTime
 from ..search import distill as run_distill
-from ..teachers.endpoint import PROBES
 from ..teachers.load import load_function, load_teacher
 from ..teaching import Objective
 from ..train import Finish, Plateau, Training, load
@@ -219,15 +218,14 @@ def read_teachers(options: Options, rows: Rows) -> list[Teacher]:
 def _named(spec: str) -> tuple[str, str]:
     """Name and file (or address) of `NAME=FILE` or `FILE`."""
     name, sign, path = spec.partition("=")
-    plain = Path(spec).exists() or spec.startswith(("http://", "https://"))
+    plain = Path(spec).exists() or spec.startswith(("http:", "https:"))
     return (name, path) if sign and not plain else (default_name(spec), spec)
 
 
 def _teacher(spec: str, options: Options, rows: Rows) -> Teacher:
     name, path = _named(spec)
-    mapping = {
-        k.partition(":")[2]: v for k, v in pairs(list(options.mapping), "--mapping") if k.partition(":")[0] == name
-    }
+    told = [(k.partition(":"), v) for k, v in pairs(list(options.mapping), "--mapping")]
+    mapping = {own: value for (left, _, own), value in told if left == name}
     reads = dict(pairs(list(options.reads), "--reads")).get(name)
     classes = dict(pairs(list(options.classes), "--classes")).get(name)
     output: Any = dict(pairs(list(options.output), "--output")).get(name)
@@ -246,7 +244,7 @@ def _teacher(spec: str, options: Options, rows: Rows) -> Teacher:
         key=options.key,
         allow_pickle=options.allow_pickle,
         trusted=options.trust,
-        probes={column: values[:PROBES] for column, values in rows.columns.items()},
+        probes={column: values[:8] for column, values in rows.columns.items()},
     )
 
 

@@ -81,47 +81,27 @@ def load_teacher(
         InputError: an unknown or refused kind of file, or whatever is wrong with it.
     """
     text = str(spec)
-    suffix = _kind(text)
     own_space = space if space is not None and space.answer is not Classes and classes is None else None
     named: dict[str, Any] = {"name": name} if name is not None else {}
-    if suffix == "http":
-        found: Teacher = EndpointTeacher(
-            text,
-            reads=reads,
-            classes=classes,
-            space=None if classes is not None else space,
-            output=output,
-            probes=probes,
-            seen=seen,
-            **named,
-        )
-    elif suffix == ".py":
-        asked = None if classes is not None else space
-        votes: Any = output
-        found = RuleTeacher(
-            load_function(text), reads=reads, classes=classes, space=asked, output=votes, seen=seen, **named
-        )
-    elif suffix in (".skops", ".joblib", ".pkl", ".txt"):
-        estimator = load_estimator(text, allow_pickle=allow_pickle, trusted=trusted)
-        found = EstimatorTeacher(estimator, reads=reads, names=classes, seen=seen, name=name or Path(text).stem)
-    elif suffix == ".onnx":
-        found = OnnxTeacher(text, reads=reads, classes=classes, space=own_space, output=output, seen=seen, **named)
-    elif suffix == ".pt2":
-        found = ExportedTeacher(
-            text,
-            reads=reads,
-            classes=classes,
-            space=own_space,
-            output=output,
-            allow_pickle=allow_pickle,
-            seen=seen,
-            **named,
-        )
-    elif suffix in (".parquet", ".csv", ".npz"):
-        hint = None if classes is not None else space
-        found = stored(text, key=key, classes=classes, space=hint, output=output, seen=seen, **named)
-    else:
-        raise _refusal(text, suffix)
+    plain: dict[str, Any] = {"reads": reads, "seen": seen, **named}
+    numbers: dict[str, Any] = {**plain, "classes": classes, "output": output}
+    asked = None if classes is not None else space
+    match _kind(text):
+        case "http":
+            found: Teacher = EndpointTeacher(text, space=asked, probes=probes, **numbers)
+        case ".py":
+            found = RuleTeacher(load_function(text), space=asked, **numbers)
+        case ".skops" | ".joblib" | ".pkl" | ".txt":
+            estimator = load_estimator(text, allow_pickle=allow_pickle, trusted=trusted)
+            found = EstimatorTeacher(estimator, names=classes, **{"name": Path(text).stem, **plain})
+        case ".onnx":
+            found = OnnxTeacher(text, space=own_space, **numbers)
+        case ".pt2":
+            found = ExportedTeacher(text, space=own_space, allow_pickle=allow_pickle, **numbers)
+        case ".parquet" | ".csv" | ".npz":
+            found = stored(text, key=key, classes=classes, space=asked, output=output, seen=seen, **named)
+        case suffix:
+            raise _refusal(text, suffix)
     return found if space is None else aligned(found, space, mapping)
 
 
