@@ -93,7 +93,7 @@ def load_teacher(
             found = RuleTeacher(load_function(text), space=asked, **numbers)
         case ".skops" | ".joblib" | ".pkl" | ".txt":
             estimator = load_estimator(text, allow_pickle=allow_pickle, trusted=trusted)
-            found = EstimatorTeacher(estimator, names=classes, **(plain | {"name": name or Path(text).stem}))
+            found = EstimatorTeacher(estimator, reads=reads, names=classes, seen=seen, name=name or Path(text).stem)
         case ".onnx":
             found = OnnxTeacher(text, space=own_space, **numbers)
         case ".pt2":
