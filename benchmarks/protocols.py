@@ -91,7 +91,7 @@ def _digits(protocol: str, seed: int) -> Draw:
 
 
 def _few(columns: Any, target: Any, own: np.ndarray, chance: Any, seed: int) -> list[Any]:
-    return [_fitted(name, model, columns, "features", target, own) for name, model in _three(seed)]
+    return [_fitted(name, model, columns, "features", target, own) for name, model in three(seed)]
 
 
 def _noisy(columns: Any, target: Any, own: np.ndarray, chance: Any, seed: int) -> list[Any]:
@@ -105,12 +105,12 @@ def _noisy(columns: Any, target: Any, own: np.ndarray, chance: Any, seed: int) -
 def _specialists(columns: Any, target: Any, own: np.ndarray, chance: Any, seed: int) -> list[Any]:
     groups = np.array_split(chance.permutation(10), 3)
     parts = [own[np.isin(target[own], group)] for group in groups]
-    models = zip(_three(seed), parts, strict=True)
+    models = zip(three(seed), parts, strict=True)
     return [_fitted(name, model, columns, "features", target, part) for (name, model), part in models]
 
 
 def _views(columns: Any, target: Any, own: np.ndarray, chance: Any, seed: int) -> list[Any]:
-    models = [*_three(seed), ("trees", ExtraTreesClassifier(TREES, random_state=seed))]
+    models = [*three(seed), ("trees", ExtraTreesClassifier(TREES, random_state=seed))]
     return [_fitted(n, m, columns, f"corner{place}", target, own) for place, (n, m) in enumerate(models)]
 
 
@@ -129,7 +129,7 @@ def _mfeat(seed: int, data: Path) -> Draw:
     own, transfer, test = np.split(order, [int(0.4 * len(order)), int(0.7 * len(order))])
     scaled = [StandardScaler().fit(table[transfer]).transform(table) for table in views]
     columns = {name: np.asarray(table, dtype=np.float32) for name, table in zip(VIEWS, scaled, strict=True)}
-    models = [*_three(seed), *_three(seed + 1)]
+    models = [*three(seed), *three(seed + 1)]
     found = [
         _fitted(f"{view}_{name}", model, columns, view, target, own)
         for view, (name, model) in zip(VIEWS, models, strict=True)
@@ -159,7 +159,8 @@ def _heart(seed: int, data: Path) -> Draw:
     return Draw(columns, tuple(HEART), target, transfer, test, tuple(found), prepare=True)
 
 
-def _three(seed: int) -> list[tuple[str, Any]]:
+def three(seed: int) -> list[tuple[str, Any]]:
+    """Three good models of different kinds, not fitted."""
     forest = RandomForestClassifier(TREES, random_state=seed)
     return [("svm", _svm()), ("forest", forest), ("neighbours", KNeighborsClassifier(5, weights="distance"))]
 

@@ -55,8 +55,8 @@ OBJECTIVES: dict[str, Any] = {"KL": terms.KL(2.0), "DKD": terms.DKD(), "DIST": t
 PLAIN = {"KL": OBJECTIVES["KL"]}
 FULL = 20
 """Seeds below this see every objective; the others see KL alone, which is what rules are compared with."""
-SLOW = ("dynamic performance",)
-"""Rules that look at the student in every epoch: with KL only, and with 30 labels only."""
+SLOW = ("dynamic performance", "random drop")
+"""Rules whose students are trained one by one or that look at them in every epoch: with KL only, and 30 labels only."""
 LABELLED, TRANSFER = (10, 100, 300, 700), (100, 300)
 SIZED = ("few", "specialists", "views")
 
@@ -132,7 +132,7 @@ def contest(draw: protocols.Draw, rows: tl.Rows, cell: Cell, objectives: Mapping
     refused = ["at home"] if home is None else []
     for name, fusion in (fusions | more).items():
         asked = source.only(single) if name == "single" else source
-        for term in objectives if name in FUSIONS and name not in SLOW else ("KL",):
+        for term in objectives if name in fusions and name not in SLOW else ("KL",):
             objective = tl.Objective((OBJECTIVES[term],), soft=0.9)
             try:
                 target = tl.generate_distillation_targets(asked, rows, fusion, objective)
