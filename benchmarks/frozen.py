@@ -29,6 +29,7 @@ import protocols
 import quality
 import results
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -52,8 +53,10 @@ QUESTION = {
 }
 
 
-def draw(name: str, seed: int, data: Path) -> protocols.Draw:
+def draw(name: str, seed: int, data: Path | None) -> protocols.Draw:
     """A split, teachers and rows of their own for this seed."""
+    if data is None and name != "breast":
+        raise tl.InputError(f"{name} needs the folder of public data sets: --data FOLDER")
     return SETS[name](seed, data)
 
 
@@ -74,9 +77,13 @@ def _svm() -> Any:
     return CalibratedClassifierCV(make_pipeline(StandardScaler(), SVC(C=10)), cv=3)
 
 
-def _breast(seed: int, data: Path) -> protocols.Draw:
-    table = np.loadtxt(data / "medical-breast" / "wdbc.csv", delimiter=",", skiprows=1)
-    target, numbers = table[:, -1].astype(np.int64) - 1, table[:, :-1]
+def _breast(seed: int, data: Path | None) -> protocols.Draw:
+    if data is None:  # scikit-learn brings the same table
+        cells: Any = load_breast_cancer()
+        target, numbers = 1 - cells.target, cells.data
+    else:
+        table = np.loadtxt(data / "medical-breast" / "wdbc.csv", delimiter=",", skiprows=1)
+        target, numbers = table[:, -1].astype(np.int64) - 1, table[:, :-1]
     own, transfer, test = _split(seed, target, (0.4, 0.3))
     scaled = np.asarray(StandardScaler().fit(numbers[transfer]).transform(numbers), dtype=np.float32)
     columns = {"all": scaled, "means": scaled[:, :10], "errors": scaled[:, 10:20], "worst": scaled[:, 20:]}
@@ -159,7 +166,7 @@ def _pneumonia(seed: int, data: Path) -> protocols.Draw:
     return protocols.Draw(columns, ("all",), target, transfer, np.arange(count, len(target)), tuple(teachers))
 
 
-SETS: dict[str, Callable[[int, Path], protocols.Draw]] = {
+SETS: dict[str, Callable[[int, Any], protocols.Draw]] = {
     "breast": _breast,
     "accidents": _accidents,
     "questions": _questions,
@@ -170,7 +177,6 @@ SETS: dict[str, Callable[[int, Path], protocols.Draw]] = {
 def solve(cell: quality.Cell) -> dict[str, Any]:
     """The line of one cell."""
     start = time.process_time()
-    assert cell.data is not None
     drawn = draw(cell.protocol, cell.seed, cell.data)
     run = quality.contest(drawn, drawn.rows(), cell, quality.PLAIN, FUSIONS)
     return {"key": cell.key, "protocol": cell.protocol, "seed": cell.seed, "seconds": time.process_time() - start,
@@ -185,9 +191,7 @@ def main() -> None:
     )  # fmt: skip
     if given.smoke:
         given.seeds, given.steps, given.sets = 2, 10, "breast"
-    if not given.data or not Path(given.data).is_dir():
-        raise SystemExit("these sets need the folder of public data sets: --data FOLDER")
-    data = Path(given.data).resolve()
+    data = Path(given.data).resolve() if given.data else None
     wanted = [quality.Cell("frozen", name, seed, given.steps, data) for seed in range(given.seeds)
               for name in given.sets.split(",")]  # fmt: skip
     evidence.show(results.compute(solve, wanted, given), given)

@@ -33,10 +33,9 @@ from sklearn.svm import SVC
 import tutelage as tl
 
 TREES, LABELLED = 60, 30
-VIEWS = ("fac", "fou", "kar", "mor", "pix", "zer")
 HOSPITALS = ("cleveland", "hungarian", "switzerland", "va")
 HEART = tuple(re.findall(r"\w+", "age sex cp trestbps chol fbs restecg thalach exang oldpeak slope ca thal"))
-WORDS = ("cp", "restecg", "slope", "thal")
+VIEWS, WORDS = ("fac", "fou", "kar", "mor", "pix", "zer"), ("cp", "restecg", "slope", "thal")
 
 
 @dataclass(frozen=True)
