@@ -158,8 +158,7 @@ def _pneumonia(seed: int, data: Path) -> protocols.Draw:
     dots = (images.reshape(-1, 14, 2, 14, 2).mean((2, 4)) / 255.0).astype(np.float32)
     columns = {"all": dots.reshape(len(dots), -1), "left": dots[:, :, :7].reshape(len(dots), -1),
                "right": dots[:, :, 7:].reshape(len(dots), -1)}  # fmt: skip
-    order = np.random.default_rng(seed).permutation(count)
-    own, transfer = order[:600], order[600:1300]
+    own, transfer, *_ = np.split(np.random.default_rng(seed).permutation(count), [600, 1300])
     models = [("svm", "all", _svm()), ("forest", "all", _forest(seed)), ("neighbours", "all", KNeighborsClassifier(5)),
               ("left", "left", _svm()), ("right", "right", _forest(seed))]  # fmt: skip
     teachers = [_taught(name, model, columns, reads, target, own) for name, reads, model in models]
@@ -191,9 +190,8 @@ def main() -> None:
     )  # fmt: skip
     if given.smoke:
         given.seeds, given.steps, given.sets = 2, 10, "breast"
-    data = Path(given.data).resolve() if given.data else None
-    wanted = [quality.Cell("frozen", name, seed, given.steps, data) for seed in range(given.seeds)
-              for name in given.sets.split(",")]  # fmt: skip
+    data, names = Path(given.data).resolve() if given.data else None, given.sets.split(",")
+    wanted = [quality.Cell("frozen", name, seed, given.steps, data) for seed in range(given.seeds) for name in names]
     evidence.show(results.compute(solve, wanted, given), given)
 
 
