@@ -12,4 +12,6 @@ from docs.test_blocks import play
 def test_its_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     play(["peers.md"], tmp_path, monkeypatch)
-    assert "kl/peer2" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "kl/peer2" in printed
+    assert "hard/ensemble" in printed

@@ -3,11 +3,14 @@
 from .form import FollowingForm, ForcedFusion, Form, LearningForm, Led, Lesson
 from .leave_one_out import LeaveOneOut
 from .members import Branched, Heard, heard, member
+from .okddip import OKDDip
 from .one import ONE
+from .pcl import PCL
 from .peers import Fresh, Peers
 
 __all__ = [
     "ONE",
+    "PCL",
     "Branched",
     "FollowingForm",
     "ForcedFusion",
@@ -18,6 +21,7 @@ __all__ = [
     "LeaveOneOut",
     "Led",
     "Lesson",
+    "OKDDip",
     "Peers",
     "heard",
     "member",
