@@ -6,6 +6,7 @@ from .blend import Blend
 from .confidence import Confidence
 from .curriculum import Curriculum
 from .dawid_skene import DawidSkene
+from .densely import DenselyGuided
 from .difference import Difference
 from .drop import RandomDrop, RandomTeacher
 from .elected import Elected
@@ -40,6 +41,7 @@ __all__ = [
     "Confidence",
     "Curriculum",
     "DawidSkene",
+    "DenselyGuided",
     "Difference",
     "DynamicPerformance",
     "Elected",

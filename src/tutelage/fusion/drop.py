@@ -72,18 +72,28 @@ class RandomTeacher:
     def __call__(self, signals: Any, context: Context) -> Weights:
         """Weights [T, *items]."""
         valid: Tensor = signals.valid
-        speaks = valid.flatten(1).any(1)
-        said = signals.mean if isinstance(signals, Values) else signals.probs()
-        known = valid if said.dim() == valid.dim() else valid.unsqueeze(-1)
-        flat = torch.where(known, said, 0.0).flatten(1).double()
-        place = torch.arange(1, flat.shape[1] + 1, device=flat.device).double()
-        mark = (flat * place.sqrt()).sum(1).float()  # rounded: equal answers get equal marks
-        place = ranks(mark.masked_fill(~speaks, -torch.inf).unsqueeze(1)).squeeze(1)
+        speaks, place = told_apart(signals)
         chance = torch.rand((), generator=context.generator, dtype=torch.float64)
         count = int(place[speaks].max()) + 1 if bool(speaks.any()) else 1
         drawn = (place == min(int(chance * count), count - 1)) & speaks
         wide = drawn.view(-1, *[1] * (valid.dim() - 1)) & valid
         return Weights(normalised(wide.to(dtype_of(signals)), valid), wide.any(0))
+
+
+def told_apart(signals: Any) -> tuple[Tensor, Tensor]:
+    """Who says something about the batch, bool [T], and a number for each teacher, int64 [T].
+
+    The numbers count from 0 in an order that follows from what the teachers say: those that say the same share one, and
+    those that say nothing come last.
+    """
+    valid: Tensor = signals.valid
+    speaks = valid.flatten(1).any(1)
+    said = signals.mean if isinstance(signals, Values) else signals.probs()
+    known = valid if said.dim() == valid.dim() else valid.unsqueeze(-1)
+    flat = torch.where(known, said, 0.0).flatten(1).double()
+    place = torch.arange(1, flat.shape[1] + 1, device=flat.device).double()
+    mark = (flat * place.sqrt()).sum(1).float()  # rounded: equal answers get equal marks
+    return speaks, ranks(mark.masked_fill(~speaks, -torch.inf).unsqueeze(1)).squeeze(1)
 
 
 def distances(signals: Any, student: Any, temperature: float) -> Tensor:

@@ -8,8 +8,10 @@ from .finish import Finish
 from .fit import Epoch, Fitted, fit
 from .fitted import fit_teacher
 from .out_of_fold import OutOfFold
+from .plans import assistants, born_again, checkpoints, easy_to_hard
 from .run import Run, load
 from .settings import Plateau, Training
+from .stages import Finished, Stage, Staged, stages
 from .steps import (
     calculate_differences,
     evaluate_performance,
@@ -27,19 +29,26 @@ __all__ = [
     "Cost",
     "Epoch",
     "Finish",
+    "Finished",
     "Fitted",
     "Lane",
     "OutOfFold",
     "Performance",
     "Plateau",
     "Run",
+    "Stage",
+    "Staged",
     "Swept",
     "Together",
     "Training",
     "Tried",
     "Worth",
+    "assistants",
     "best_single",
+    "born_again",
     "calculate_differences",
+    "checkpoints",
+    "easy_to_hard",
     "evaluate_performance",
     "fit",
     "fit_teacher",
@@ -49,6 +58,7 @@ __all__ = [
     "load",
     "open_ensemble",
     "optimize_model",
+    "stages",
     "sweep",
     "task_of",
     "train_models",

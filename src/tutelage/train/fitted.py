@@ -80,11 +80,7 @@ def fit_teacher(
     model = make()
     if isinstance(model, nn.Module):
         fit_labels(model, replace(rows, inputs=reads), row, task, training)
-        if task.space.kind == "scores":
-            return RankingTeacher(model.cpu().eval(), reads=reads, items=task.space.names[0], name=name, seen=row)
-        plain, _ = in_units(model.cpu().eval(), task)
-        output = "logits" if task.name == "classification" else None
-        return ModuleTeacher(plain, reads=reads, name=name, space=task.space, output=output, seen=row)
+        return as_teacher(model, name, reads, row, task)
     if task.space.kind == "scores":
         raise InputError(
             f"{name!r} is no nn.Module, and nothing else is fitted to rankings here: fit it yourself and wrap it in a "
@@ -102,6 +98,23 @@ def fit_teacher(
     model.fit(table, target)
     names = None if task.name == "classification" else task.space.names
     return in_names(EstimatorTeacher(model, reads=reads, name=name, names=names, seen=row), task.space)
+
+
+def as_teacher(module: nn.Module, name: str, reads: Sequence[str], row: np.ndarray, task: Task) -> Teacher:
+    """A trained student as a teacher, on the CPU and in evaluation mode.
+
+    Args:
+        module: of its own; it is moved.
+        name: of the teacher.
+        reads: its columns.
+        row: row numbers it was trained on, which it declares as seen.
+        task: what its outputs are.
+    """
+    if task.space.kind == "scores":
+        return RankingTeacher(module.cpu().eval(), reads=reads, items=task.space.names[0], name=name, seen=row)
+    plain, _ = in_units(module.cpu().eval(), task)
+    output = "logits" if task.name == "classification" else None
+    return ModuleTeacher(plain, reads=reads, name=name, space=task.space, output=output, seen=row)
 
 
 def having(rows: Rows, row: np.ndarray, binding: Binding | None) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ FREE = {"checkpoint", "save_every", "tensorboard", "profile", "device", "threads
 
 def common(student: nn.Module, rows: Rows, training: Training) -> dict[str, str]:
     """What has to be the same whatever is trained: settings, the shapes of the parameters, the rows."""
-    plain = {name: _shown(value) for name, value in vars(training).items() if name not in FREE}
+    plain = {name: shown(value) for name, value in vars(training).items() if name not in FREE}
     used = [np.ascontiguousarray(part).tobytes() for part in (rows.train, rows.validation, rows.target, rows.labelled)]
     return plain | {
         "student": digest(*[f"{name} {tuple(value.shape)}" for name, value in student.state_dict().items()]),
@@ -37,10 +38,10 @@ def identity(student: nn.Module, distillation: Distillation, rows: Rows, trainin
     """What has to be the same for a checkpoint to be continued, part by part."""
     return common(student, rows, training) | {
         "teachers": ", ".join(distillation.names),
-        "fusion": f"{distillation.fusion.name} {_shown(distillation.fusion)}",
-        "objective": _shown(distillation.objective),
-        "task": _shown(distillation.task),
-        "hints": "; ".join(f"{_shown(hint)} of {', '.join(hint.signals.names)}" for hint in distillation.hints),
+        "fusion": f"{distillation.fusion.name} {shown(distillation.fusion)}",
+        "objective": shown(distillation.objective),
+        "task": shown(distillation.task),
+        "hints": "; ".join(f"{shown(hint)} of {', '.join(hint.signals.names)}" for hint in distillation.hints),
     }
 
 
@@ -48,10 +49,10 @@ def identity_together(students: nn.Module, peers: Peers, rows: Rows, training: T
     """The same for students that learn together."""
     return common(students, rows, training) | {
         "teachers": ", ".join(peers.source.names),
-        "form": f"{peers.form.name} {_shown(peers.form)}",
-        "fusion": _shown(peers.fusion),
-        "objective": _shown(peers.objective),
-        "task": _shown(peers.task),
+        "form": f"{peers.form.name} {shown(peers.form)}",
+        "fusion": shown(peers.fusion),
+        "objective": shown(peers.objective),
+        "task": shown(peers.task),
         "flow": str(peers.flow),
     }
 
@@ -88,14 +89,7 @@ def resume(
     found = None if training.checkpoint is None else checkpoint.load(training.checkpoint)
     if found is None:
         return
-    stored: dict[str, str] = found["settings"]
-    other = [name for name in settings if stored.get(name, "") != settings[name]]
-    if other:
-        said = "; ".join(f"{name}: {stored.get(name)}, now {settings[name]}" for name in other)
-        raise InputError(
-            f"the checkpoint in {training.checkpoint} belongs to another training ({said}): use another folder, or "
-            "delete it"
-        )
+    same_training(found["settings"], settings, training.checkpoint)
     module.load_state_dict(found["module"])
     optimizer.load_state_dict(found["optimizer"])
     torch.set_rng_state(found["random"]["cpu"])
@@ -105,6 +99,16 @@ def resume(
         setattr(state, name, [Epoch(**e) for e in value] if name == "history" else value)
 
 
-def _shown(value: Any) -> str:
+def same_training(stored: dict[str, str], settings: dict[str, str], folder: Path | None) -> None:
+    """Raises InputError when what was stored in a folder belongs to another training; says what differs."""
+    other = [name for name in settings if stored.get(name, "") != settings[name]]
+    if other:
+        said = "; ".join(f"{name}: {stored.get(name)}, now {settings[name]}" for name in other)
+        raise InputError(
+            f"the checkpoint in {folder} belongs to another training ({said}): use another folder, or delete it"
+        )
+
+
+def shown(value: Any) -> str:
     """As `repr`, without the addresses that differ from process to process."""
     return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
