@@ -4,7 +4,8 @@
   at the end.
 - `--rest` runs only what a run without slow tests left out: slow and system tests, and what it skipped.
 - TUTELAGE_NO_SKIP=1 fails the run on any skip. The only skips it lets pass, and names, are those for want
-  of golden numbers or data sets, which the repository does not carry, and of a GPU.
+  of golden numbers or data sets, which the repository does not carry, of a GPU, and of packages too large for
+  the development set.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ def _forbidden(config: pytest.Config) -> list[tuple[str, str]]:
 
 
 def _excused(reason: str) -> bool:
-    return outside.ABSENT in reason or reason == outside.NO_GPU
+    return outside.ABSENT in reason or outside.HEAVY in reason or reason == outside.NO_GPU
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -117,7 +118,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             terminalreporter.write_line(f"{package}: {name}")
     absent = Counter(reason for _, reason in skips if _excused(reason))
     if absent:
-        terminalreporter.section("not run for want of an outside folder or a GPU")
+        terminalreporter.section("not run for want of an outside folder, a GPU or a large package")
         for reason, count in absent.items():
             terminalreporter.write_line(f"{count} tests: {reason}")
     if _forbidden(config):

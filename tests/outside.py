@@ -1,12 +1,18 @@
-"""Folders outside the repository that some tests read, a GPU, and the reasons given where one is absent."""
+"""What some tests need and not every machine has: folders, a GPU, large packages; and the reasons of their skips."""
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import os
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 REPO = Path(__file__).resolve().parents[1]
 ABSENT = "outside folder absent"
+HEAVY = "left out of the development packages for its size"
 NO_GPU = "no CUDA device on this machine"
 
 
@@ -28,3 +34,10 @@ def absent(folder: Path) -> str:
     """The reason of a skip for want of one of the folders above."""
     variable = {ORACLES: "TUTELAGE_ORACLES", DATA: "TUTELAGE_DATA"}[folder]
     return f"{ABSENT}: set {variable} to its place"
+
+
+def heavy(module: str) -> Any:
+    """A package that the development set leaves out; skips where it is not installed."""
+    if importlib.util.find_spec(module) is None:
+        pytest.skip(f"{HEAVY}: {module}")
+    return importlib.import_module(module)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .tasks import Classification, MultiLabel, Ranking, Regression
     from .teachers import (
         Binding,
+        BoostedTeacher,
         EndpointTeacher,
         EstimatorTeacher,
         FeatureTeacher,
@@ -71,8 +72,8 @@ HOME = {
     "search": "analyse auto distill explain ground_of search_best select",
     "store": "Store",
     "tasks": "Classification MultiLabel Ranking Regression",
-    "teachers": "Binding EndpointTeacher EstimatorTeacher FeatureTeacher ModuleTeacher OnnxTeacher RankingTeacher "
-    "RuleTeacher aligned bound load_teacher optimised",
+    "teachers": "Binding BoostedTeacher EndpointTeacher EstimatorTeacher FeatureTeacher ModuleTeacher OnnxTeacher "
+    "RankingTeacher RuleTeacher aligned bound load_teacher optimised",
     "teaching": "Distillation Ensemble Hint Live Memory Objective Peers",
     "train": "Lane OutOfFold Run Training calculate_differences evaluate_performance fit fit_together "
     "generate_distillation_targets generate_predictions load optimize_model sweep train_models",
@@ -83,6 +84,7 @@ __all__ = [
     "MLP",
     "Batch",
     "Binding",
+    "BoostedTeacher",
     "Branches",
     "Classes",
     "Classification",

@@ -66,7 +66,6 @@ def test_mapping_reaches_the_alignment(digits: Any, onnx_files: dict[str, Path])
     [
         ("net.pt", "torch.export.save as .pt2"),
         ("net.safetensors", "torch.export.save as .pt2"),
-        ("trees.json", "XGBClassifier"),
         ("forest.pkl", "say allow_pickle=True"),
         ("forest.joblib", "say allow_pickle=True"),
         ("forest.xyz", "ending in '.xyz', which is no kind of teacher; known are .skops"),

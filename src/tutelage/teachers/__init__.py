@@ -2,6 +2,7 @@
 
 from .align import aligned
 from .binding import Binding
+from .boosted import BoostedTeacher
 from .bound import bound
 from .captured import FeatureTeacher
 from .endpoint import EndpointTeacher
@@ -21,6 +22,7 @@ from .wire import Limits
 
 __all__ = [
     "Binding",
+    "BoostedTeacher",
     "EndpointTeacher",
     "EstimatorTeacher",
     "ExportedTeacher",

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ..core import InputError, StoreError, Teacher, require
 from .batching import evaluating, numbers_of, stacked_inputs
+from .boosted import BoostedTeacher
 from .estimator import EstimatorTeacher
 from .exported import ExportedTeacher
 from .keeping import Keeping, Opening, Way, common, seen_in, space_from_json
@@ -168,7 +169,24 @@ def _load_onnx(description: Mapping[str, Any], folder: Path, opening: Opening) -
     return _restored(found, description)
 
 
+def _save_boosted(teacher: BoostedTeacher, folder: Path, keeping: Keeping) -> dict[str, Any]:
+    file = f"trees{teacher.path.suffix.lower()}"
+    shutil.copyfile(teacher.path, folder / file)
+    return common(teacher, folder) | {"file": file}
+
+
+def _load_boosted(description: Mapping[str, Any], folder: Path, opening: Opening) -> Teacher:
+    return BoostedTeacher(
+        folder / Path(description["file"]).name,
+        reads=description["reads"],
+        name=description["name"],
+        classes=description["space"]["names"] or None,
+        seen=seen_in(description, folder),
+    )
+
+
 MODELS: dict[type, Way] = {
+    BoostedTeacher: Way(_save_boosted, _load_boosted),
     EstimatorTeacher: Way(_save_estimator, _load_estimator),
     ExportedTeacher: Way(_save_exported, _load_exported),
     ModuleTeacher: Way(_save_module, _load_exported),

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..core import Classes, Columns, InputError, Space, Teacher
 from .align import aligned
+from .boosted import BoostedTeacher
 from .endpoint import EndpointTeacher
 from .estimator import EstimatorTeacher
 from .exported import ExportedTeacher
@@ -25,7 +26,8 @@ LOADED = "tutelage_rule_"
 """How the names of modules begin that `load_function` reads from files."""
 
 KINDS = (
-    ".skops, .joblib, .pkl (estimators), .txt (LightGBM), .onnx, .pt2 (torch.export), "
+    ".skops, .joblib, .pkl (estimators), .txt (LightGBM), .json, .ubj (XGBoost), .cbm (CatBoost), .onnx, "
+    ".pt2 (torch.export), "
     ".parquet, .csv, .npz (stored predictions), file.py:function (a rule), http:// and https:// (endpoints)"
 )
 
@@ -38,11 +40,6 @@ REFUSED = {
         ".safetensors",
     ): "holds weights (or a pickle), not a model that can be asked: "
     "save it with torch.export.save as .pt2, or build the module in Python and wrap it in ModuleTeacher",
-    (
-        ".json",
-        ".ubj",
-    ): "is XGBoost's own format: in Python, load it with xgboost.XGBClassifier().load_model(path) and "
-    "wrap it in EstimatorTeacher",
 }
 
 
@@ -94,6 +91,8 @@ def load_teacher(
         case ".skops" | ".joblib" | ".pkl" | ".txt":
             estimator = load_estimator(text, allow_pickle=allow_pickle, trusted=trusted)
             found = EstimatorTeacher(estimator, reads=reads, names=classes, seen=seen, name=name or Path(text).stem)
+        case ".json" | ".ubj" | ".cbm":
+            found = BoostedTeacher(text, classes=classes, **plain)
         case ".onnx":
             found = OnnxTeacher(text, space=own_space, **numbers)
         case ".pt2":

@@ -69,13 +69,24 @@ def load_estimator(path: str | Path, *, allow_pickle: bool = False, trusted: Seq
     try:
         if path.suffix == ".txt":
             lightgbm = require("lightgbm", extra="gbm", why=f"open {path.name}")
+            _whole(path)
             return LightgbmFile(lightgbm.Booster(model_file=str(path)), path.name)
         require("sklearn", extra="sklearn", why=f"open {path.name}")
         return importlib.import_module("joblib").load(path)
-    except (ImportError, MemoryError):
+    except (InputError, ImportError, MemoryError):
         raise
     except Exception as error:
         raise InputError(f"{path} cannot be opened: {type(error).__name__}: {error}") from error
+
+
+def _whole(path: Path) -> None:
+    """Raises InputError when a text file is no whole LightGBM model, at which the library would end the process."""
+    lines = path.read_bytes().splitlines()
+    if not lines or lines[0].strip() != b"tree" or b"end of trees" not in (line.strip() for line in lines):
+        raise InputError(
+            f"{path} cannot be opened by LightGBM: it does not begin with 'tree' and go on to 'end of trees', so it "
+            "is another kind of file or was cut short; save it again with booster.save_model"
+        )
 
 
 def _skops(path: Path, trusted: Sequence[str]) -> Any:
