@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from examples_of_fusions import MADE, TRUST, home
+from examples_of_fusions import MADE, TRUST, home, meta
 from tutelage import fusion as fusions
 from tutelage.core import INVARIANTS, Context, InputError, Labels, Scores, Target, Values, Weights
 from tutelage.fusion import (
@@ -118,6 +118,8 @@ HOUSE: list[tuple[Any, tuple[str, ...]]] = [
     (AEKD(), ALL[:3]),
     (AEKD(1.0), ALL[:3]),
     (AEKD(0.3), ALL[:3]),
+    (meta(), ALL),
+    (meta(gate=3), ("classes",)),
 ]
 
 

@@ -4,6 +4,7 @@ from .batch import Batch
 from .capture import Captured, capture
 from .errors import InputError, LeakageError, MissingExtraError, StoreError, TutelageError, require
 from .feature_term import FeatureTerm, LearningTerm
+from .outer import Outer, Turn
 from .protocols import (
     INVARIANTS,
     NEEDS,
@@ -54,6 +55,7 @@ __all__ = [
     "MeasuresRows",
     "MissingExtraError",
     "Mixing",
+    "Outer",
     "Pulling",
     "Renewable",
     "Scores",
@@ -66,6 +68,7 @@ __all__ = [
     "Task",
     "Teacher",
     "Term",
+    "Turn",
     "TutelageError",
     "Unlabelled",
     "Values",

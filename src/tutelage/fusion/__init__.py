@@ -15,6 +15,7 @@ from .gate import Gate
 from .glad import GLAD
 from .home import AtHome, Home
 from .mean import Mean
+from .meta import MetaWeights
 from .metamodel import MetaModel
 from .network import NeuralFusion
 from .one_coin import OneCoin
@@ -54,6 +55,7 @@ __all__ = [
     "MeanLogits",
     "Median",
     "MetaModel",
+    "MetaWeights",
     "NeuralFusion",
     "OneCoin",
     "PerTeacher",

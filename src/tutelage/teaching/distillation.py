@@ -21,6 +21,7 @@ from ..core import (
     Context,
     Fusion,
     InputError,
+    Outer,
     Renewable,
     Signals,
     SignalSource,
@@ -91,8 +92,12 @@ class Distillation:
 
     @property
     def trainable(self) -> nn.ModuleDict:
-        """Parts that learn beside the student (adapters, gates), by name; never a teacher."""
-        parts = {part.name: part for part in (self.fusion, *self.objective.terms) if isinstance(part, nn.Module)}
+        """Parts that the student's optimiser trains along (adapters, discriminators), by name; never a teacher.
+
+        A fusion that learns in steps of its own (`Outer`) is not among them.
+        """
+        asked = (*(() if isinstance(self.fusion, Outer) else (self.fusion,)), *self.objective.terms)
+        parts = {part.name: part for part in asked if isinstance(part, nn.Module)}
         hinted = {hint.name: hint.parts for hint in self.hints if hint.parts}
         return nn.ModuleDict(parts | ({"hints": nn.ModuleDict(hinted)} if hinted else {}))
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..core import Context, Fusion, Signals, Target, Values, Weights
+from ..core import Context, Fusion, Outer, Signals, Target, Values, Weights
 from ..fusion import PerTeacher
 from ..ops.simplex import normalised
 
 
 def fuse(fusion: Fusion, signals: Any, context: Context, generator: torch.Generator | None = None) -> Weights | Target:
-    """The fusion's answer, its weights detached, with only what it declared in `needs` filled in."""
+    """The fusion's answer, with only what it declared in `needs` filled in; its weights detached, unless `Attached`."""
     needs = fusion.needs
     shown = replace(
         context,
@@ -24,7 +25,59 @@ def fuse(fusion: Fusion, signals: Any, context: Context, generator: torch.Genera
         generator=generator if "random" in needs else None,
     )
     result = fusion(signals, shown)
+    if isinstance(fusion, Attached):
+        return result
     return replace(result, values=result.values.detach()) if isinstance(result, Weights) else result
+
+
+class Attached(nn.Module):
+    """A fusion that learns beside the student, as a function of its parameters: its weights carry their gradient.
+
+    Args:
+        fusion: who decides.
+        learnt: its parameters, by name.
+    """
+
+    gives = "weights"
+
+    def __init__(self, fusion: Outer, learnt: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        played: Any = fusion
+        self.name, self.needs, self.source = played.name, played.needs, played.source
+        self.invariants = played.invariants
+        self._fusion, self._learnt = (fusion,), dict(learnt)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Any]:
+        """Those it was given."""
+        return iter(self._learnt.values())
+
+    def forward(self, signals: Any, context: Context) -> Weights:
+        """Weights [T, *items], with gradient."""
+        return self._fusion[0].attached(signals, context, self._learnt)
+
+
+class Noted(nn.Module):
+    """A fusion that keeps what it was shown and what it decided when it was asked first; for one step at a time.
+
+    Args:
+        fusion: who decides.
+    """
+
+    gives = "weights"
+
+    def __init__(self, fusion: Fusion) -> None:
+        super().__init__()
+        self.name, self.needs, self.source = fusion.name, fusion.needs, fusion.source
+        self.invariants = fusion.invariants
+        self.inner: Any = fusion
+        self.seen: tuple[Any, Context, Weights] | None = None
+
+    def forward(self, signals: Any, context: Context) -> Weights:
+        """Weights [T, *items]."""
+        result: Weights = self.inner(signals, context)
+        if self.seen is None:
+            self.seen = signals, context, result
+        return result
 
 
 def beside(fusion: Fusion, signals: Signals) -> Signals:

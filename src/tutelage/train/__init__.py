@@ -8,6 +8,7 @@ from .finish import Finish
 from .fit import Epoch, Fitted, fit
 from .fitted import fit_teacher
 from .out_of_fold import OutOfFold
+from .outer import OuterLoop
 from .plans import assistants, born_again, checkpoints, easy_to_hard
 from .run import Run, load
 from .settings import Plateau, Training
@@ -33,6 +34,7 @@ __all__ = [
     "Fitted",
     "Lane",
     "OutOfFold",
+    "OuterLoop",
     "Performance",
     "Plateau",
     "Run",

@@ -9,13 +9,14 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from ..core import InputError, Renewable, Step
+from ..core import Batch, InputError, Renewable, Step
 from ..data.rows import Rows
 from ..teachers import thread_budget
-from ..teaching import Distillation
+from ..teaching import Distillation, Loss
 from .evaluate import answers, moved, quality
 from .history import Epoch, Fitted
 from .loop import Work, check_watch, lower_is_better, trained
+from .outer import OuterLoop
 from .resume import identity
 from .settings import Training, device_of, threads_for
 
@@ -65,7 +66,8 @@ def _fit(
         distillation = distillation.prepared(rows.batches(rows.taught, 4096, inputs=False))
     forward: nn.Module = torch.compile(student) if training.compile else student  # pyright: ignore[reportAssignmentType]
     settings = identity(student, distillation, rows, training)
-    joined = distillation
+    joined, last = distillation, list[tuple[Batch, Step]]()
+    outer = OuterLoop(distillation, lambda row: rows.batch(row.numpy()).to(device), device)
 
     with _releasing(student, training.release) as release:
 
@@ -74,13 +76,18 @@ def _fit(
             release(epoch)
             joined = _renewed(joined, student, rows, device)
 
-        work = Work(
-            module,
-            student,
-            lambda batch, at: joined.loss(forward, batch, at),
-            lambda record: _watched(record, student, joined, rows, training, device),
-            begin,
-        )
+        def loss(batch: Batch, at: Step) -> Loss:
+            last[:] = [(batch, at)]
+            return outer.target(joined).loss(forward, batch, at)
+
+        def stepped(_: int) -> None:
+            outer.stepped(student, joined, *last[0], optimizer.param_groups[0]["lr"])
+
+        def watched(record: Epoch) -> Epoch:
+            outer.finished()
+            return _watched(record, student, joined, rows, training, device)
+
+        work = Work(module, student, loss, watched, begin, stepped, outer)
         state, stopped = trained(work, optimizer, settings, rows, training, device, progress)
     return Fitted(student, state.kept, state.best_epoch, tuple(state.history), stopped)
 

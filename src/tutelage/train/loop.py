@@ -17,6 +17,7 @@ from ..ops.schedules import Schedule
 from ..teaching import Loss
 from . import checkpoint
 from .history import Epoch, State
+from .outer import OuterLoop
 from .resume import packed, resume
 from .settings import Plateau, Training, autocast
 from .watchers import Watchers
@@ -37,6 +38,7 @@ class Work:
         watched: the record of an epoch with what the validation rows say.
         begin: told the number of the epoch (from 0) before it begins.
         stepped: told the number of optimiser steps taken after each of them.
+        outer: what learns beside it, in steps of its own; kept in the checkpoint.
     """
 
     module: nn.Module
@@ -45,6 +47,7 @@ class Work:
     watched: Callable[[Epoch], Epoch]
     begin: Callable[[int], None] = _nothing
     stepped: Callable[[int], None] = _nothing
+    outer: OuterLoop | None = None
 
 
 def check_watch(training: Training, task: Task) -> None:
@@ -90,7 +93,7 @@ def trained(
         StoreError: the checkpoint cannot be written or read.
     """
     state = State()
-    resume(training, settings, state, work.module, optimizer)
+    resume(training, settings, state, work.module, optimizer, work.outer)
     saved = time.perf_counter()
     start = saved - state.seconds
     with Watchers.of(training) as watchers:
@@ -103,7 +106,7 @@ def trained(
             watchers.log(asdict(record))
             ended = state.epoch == training.epochs or _stale(state, training)
             if training.checkpoint is not None and (ended or time.perf_counter() - saved >= training.save_every):
-                checkpoint.save(training.checkpoint, packed(state, work.module, optimizer, settings))
+                checkpoint.save(training.checkpoint, packed(state, work.module, optimizer, settings, work.outer))
                 saved = time.perf_counter()
             if progress is not None:
                 progress(record, training.epochs)

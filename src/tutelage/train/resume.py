@@ -18,6 +18,7 @@ from ..teaching import Distillation
 from ..teaching.peers import Peers
 from . import checkpoint
 from .history import Epoch, State
+from .outer import OuterLoop
 from .settings import Training
 
 FREE = {"checkpoint", "save_every", "tensorboard", "profile", "device", "threads", "compile"}
@@ -58,7 +59,11 @@ def identity_together(students: nn.Module, peers: Peers, rows: Rows, training: T
 
 
 def packed(
-    state: State, module: nn.Module, optimizer: torch.optim.Optimizer, settings: dict[str, str]
+    state: State,
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    settings: dict[str, str],
+    outer: OuterLoop | None = None,
 ) -> dict[str, Any]:
     """Everything that decides how a training goes on."""
     chance = {"cpu": torch.get_rng_state()}
@@ -67,6 +72,7 @@ def packed(
     return {
         "module": module.state_dict(),
         "optimizer": optimizer.state_dict(),
+        "outer": {} if outer is None else outer.state_dict(),
         "random": chance,
         "settings": settings,
         "state": {**vars(state), "history": [asdict(epoch) for epoch in state.history]},
@@ -79,6 +85,7 @@ def resume(
     state: State,
     module: nn.Module,
     optimizer: torch.optim.Optimizer,
+    outer: OuterLoop | None = None,
 ) -> None:
     """Goes back to where the checkpoint in the training's folder stands, if there is one.
 
@@ -92,6 +99,8 @@ def resume(
     same_training(found["settings"], settings, training.checkpoint)
     module.load_state_dict(found["module"])
     optimizer.load_state_dict(found["optimizer"])
+    if outer is not None:
+        outer.load_state_dict(found.get("outer", {}))
     torch.set_rng_state(found["random"]["cpu"])
     if "cuda" in found["random"] and torch.cuda.is_available():
         torch.cuda.set_rng_state(found["random"]["cuda"])

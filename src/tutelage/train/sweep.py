@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import nn
 
-from ..core import InputError
+from ..core import InputError, Outer
 from ..data.rows import Rows
 from ..teachers import thread_budget
 from ..teaching import Distillation
@@ -168,6 +168,8 @@ def _refused(target: Distillation, first: Distillation) -> str | None:
     """Why this lane has to be trained alone."""
     if len(target.trainable):
         return f"{', '.join(target.trainable)} learns beside the student"
+    if isinstance(target.fusion, Outer):
+        return f"fusion {target.fusion.name!r} learns in steps of its own, from a single student"
     if target.hints:
         return f"{', '.join(hint.name for hint in target.hints)} looks at layers of a single student"
     if "random" in target.fusion.needs:

@@ -7,6 +7,7 @@ from .choosing import PAPERS as CHOOSING
 from .features import PAPERS as FEATURES
 from .gradient import PAPERS as GRADIENT
 from .learned import PAPERS as LEARNED
+from .meta import PAPERS as META
 from .paper import Paper
 from .peers import PAPERS as PEERS
 from .routing import PAPERS as ROUTING
@@ -21,6 +22,7 @@ CATALOGUE: dict[str, Paper] = {
     **ROUTING,
     **LEARNED,
     **PEERS,
+    **META,
     **SELECTING,
     **VOTES,
 }
