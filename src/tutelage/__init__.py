@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         OnnxTeacher,
         RankingTeacher,
         RuleTeacher,
+        TransformerTeacher,
         aligned,
         bound,
         load_teacher,
@@ -73,7 +74,7 @@ HOME = {
     "store": "Store",
     "tasks": "Classification MultiLabel Ranking Regression",
     "teachers": "Binding BoostedTeacher EndpointTeacher EstimatorTeacher FeatureTeacher ModuleTeacher OnnxTeacher "
-    "RankingTeacher RuleTeacher aligned bound load_teacher optimised",
+    "RankingTeacher RuleTeacher TransformerTeacher aligned bound load_teacher optimised",
     "teaching": "Distillation Ensemble Hint Live Memory Objective Peers",
     "train": "Lane OutOfFold Run Training calculate_differences evaluate_performance fit fit_together "
     "generate_distillation_targets generate_predictions load optimize_model sweep train_models",
@@ -120,6 +121,7 @@ __all__ = [
     "Step",
     "Store",
     "Training",
+    "TransformerTeacher",
     "TutelageError",
     "TwoTowers",
     "Values",

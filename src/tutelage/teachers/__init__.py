@@ -18,6 +18,7 @@ from .rule import RuleTeacher
 from .saved import load_estimator
 from .stored import StoredRowsTeacher, StoredTeacher, stored
 from .threads import thread_budget
+from .transformer import TransformerTeacher
 from .wire import Limits
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "RuleTeacher",
     "StoredRowsTeacher",
     "StoredTeacher",
+    "TransformerTeacher",
     "aligned",
     "bound",
     "load_estimator",

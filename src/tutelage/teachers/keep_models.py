@@ -24,6 +24,7 @@ from .naming import rows_in
 from .onnx import OnnxTeacher
 from .output import WORDS, Reading
 from .saved import LightgbmFile, load_estimator
+from .transformer import TransformerTeacher, files_of
 
 
 def _save_module(teacher: ModuleTeacher, folder: Path, keeping: Keeping) -> dict[str, Any]:
@@ -185,12 +186,34 @@ def _load_boosted(description: Mapping[str, Any], folder: Path, opening: Opening
     )
 
 
+def _save_transformer(teacher: TransformerTeacher, folder: Path, keeping: Keeping) -> dict[str, Any]:
+    (folder / "model").mkdir(exist_ok=True)
+    for file in files_of(teacher.folder):
+        shutil.copyfile(file, folder / "model" / file.name)
+    options = {"features": teacher.features, "max_length": teacher.max_length, "batch_size": teacher.batch_size}
+    return common(teacher, folder) | options
+
+
+def _load_transformer(description: Mapping[str, Any], folder: Path, opening: Opening) -> Teacher:
+    return TransformerTeacher(
+        folder / "model",
+        reads=description["reads"],
+        name=description["name"],
+        classes=None if description["features"] else description["space"]["names"] or None,
+        features=description["features"],
+        max_length=description["max_length"],
+        batch_size=description["batch_size"],
+        seen=seen_in(description, folder),
+    )
+
+
 MODELS: dict[type, Way] = {
     BoostedTeacher: Way(_save_boosted, _load_boosted),
     EstimatorTeacher: Way(_save_estimator, _load_estimator),
     ExportedTeacher: Way(_save_exported, _load_exported),
     ModuleTeacher: Way(_save_module, _load_exported),
     OnnxTeacher: Way(_save_onnx, _load_onnx),
+    TransformerTeacher: Way(_save_transformer, _load_transformer),
 }
 """How each kind of model is saved and loaded."""
 

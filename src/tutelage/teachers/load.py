@@ -21,6 +21,7 @@ from .output import Output
 from .rule import RuleTeacher
 from .saved import load_estimator
 from .stored import stored
+from .transformer import TransformerTeacher
 
 LOADED = "tutelage_rule_"
 """How the names of modules begin that `load_function` reads from files."""
@@ -28,7 +29,8 @@ LOADED = "tutelage_rule_"
 KINDS = (
     ".skops, .joblib, .pkl (estimators), .txt (LightGBM), .json, .ubj (XGBoost), .cbm (CatBoost), .onnx, "
     ".pt2 (torch.export), "
-    ".parquet, .csv, .npz (stored predictions), file.py:function (a rule), http:// and https:// (endpoints)"
+    ".parquet, .csv, .npz (stored predictions), file.py:function (a rule), http:// and https:// (endpoints), "
+    "a folder with config.json (Hugging Face)"
 )
 
 REFUSED = {
@@ -61,7 +63,7 @@ def load_teacher(
     """A teacher from a file, answering in the task's names when the task's space is given.
 
     Args:
-        spec: path of a file, `file.py:function`, or address of an endpoint.
+        spec: path of a file, `file.py:function`, a Hugging Face folder, or address of an endpoint.
         reads: the raw columns it reads; not used by stored predictions.
         name: unique among the teachers of a run; the file's or the function's name unless given.
         space: the task's space, which the teacher is aligned to.
@@ -93,6 +95,8 @@ def load_teacher(
             found = EstimatorTeacher(estimator, reads=reads, names=classes, seen=seen, name=name or Path(text).stem)
         case ".json" | ".ubj" | ".cbm":
             found = BoostedTeacher(text, classes=classes, **plain)
+        case "hf":
+            found = TransformerTeacher(text, classes=classes, **plain)
         case ".onnx":
             found = OnnxTeacher(text, space=own_space, **numbers)
         case ".pt2":
@@ -107,6 +111,8 @@ def load_teacher(
 def _kind(text: str) -> str:
     if text.startswith(("http://", "https://")):
         return "http"
+    if (Path(text) / "config.json").is_file():
+        return "hf"
     return ".py" if ".py:" in text else Path(text).suffix.lower()
 
 
