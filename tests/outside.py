@@ -12,7 +12,7 @@ import pytest
 
 REPO = Path(__file__).resolve().parents[1]
 ABSENT = "outside folder absent"
-HEAVY = "left out of the development packages for its size"
+HEAVY = "left out of the development packages"
 NO_GPU = "no CUDA device on this machine"
 
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         EndpointTeacher,
         EstimatorTeacher,
         FeatureTeacher,
+        KerasTeacher,
         ModuleTeacher,
         OnnxTeacher,
         RankingTeacher,
@@ -73,8 +74,8 @@ HOME = {
     "search": "analyse auto distill explain ground_of search_best select",
     "store": "Store",
     "tasks": "Classification MultiLabel Ranking Regression",
-    "teachers": "Binding BoostedTeacher EndpointTeacher EstimatorTeacher FeatureTeacher ModuleTeacher OnnxTeacher "
-    "RankingTeacher RuleTeacher TransformerTeacher aligned bound load_teacher optimised",
+    "teachers": "Binding BoostedTeacher EndpointTeacher EstimatorTeacher FeatureTeacher KerasTeacher "
+    "ModuleTeacher OnnxTeacher RankingTeacher RuleTeacher TransformerTeacher aligned bound load_teacher optimised",
     "teaching": "Distillation Ensemble Hint Live Memory Objective Peers",
     "train": "Lane OutOfFold Run Training calculate_differences evaluate_performance fit fit_together "
     "generate_distillation_targets generate_predictions load optimize_model sweep train_models",
@@ -98,6 +99,7 @@ __all__ = [
     "Features",
     "Hint",
     "InputError",
+    "KerasTeacher",
     "Labels",
     "Lane",
     "Live",

@@ -9,6 +9,7 @@ from .endpoint import EndpointTeacher
 from .estimator import EstimatorTeacher
 from .exported import ExportedTeacher
 from .keep import load_saved, save_teacher
+from .keras import KerasTeacher
 from .load import load_teacher
 from .module import ModuleTeacher
 from .onnx import OnnxTeacher
@@ -28,6 +29,7 @@ __all__ = [
     "EstimatorTeacher",
     "ExportedTeacher",
     "FeatureTeacher",
+    "KerasTeacher",
     "Limits",
     "ModuleTeacher",
     "OnnxTeacher",

@@ -19,6 +19,7 @@ from .boosted import BoostedTeacher
 from .estimator import EstimatorTeacher
 from .exported import ExportedTeacher
 from .keeping import Keeping, Opening, Way, common, seen_in, space_from_json
+from .keras import KerasTeacher
 from .module import ModuleTeacher
 from .naming import rows_in
 from .onnx import OnnxTeacher
@@ -207,10 +208,32 @@ def _load_transformer(description: Mapping[str, Any], folder: Path, opening: Ope
     )
 
 
+def _save_keras(teacher: KerasTeacher, folder: Path, keeping: Keeping) -> dict[str, Any]:
+    shutil.copyfile(teacher.path, folder / "model.keras")
+    options = {"backend": teacher.backend, "own_process": teacher.own_process, "batch_size": teacher.batch_size}
+    return common(teacher, folder) | _reading(teacher) | options
+
+
+def _load_keras(description: Mapping[str, Any], folder: Path, opening: Opening) -> Teacher:
+    found = KerasTeacher(
+        folder / "model.keras",
+        reads=description["reads"],
+        name=description["name"],
+        space=space_from_json(description["space"]),
+        output=description["declared"],
+        backend=description["backend"],
+        own_process=description["own_process"],
+        batch_size=description["batch_size"],
+        seen=seen_in(description, folder),
+    )
+    return _restored(found, description)
+
+
 MODELS: dict[type, Way] = {
     BoostedTeacher: Way(_save_boosted, _load_boosted),
     EstimatorTeacher: Way(_save_estimator, _load_estimator),
     ExportedTeacher: Way(_save_exported, _load_exported),
+    KerasTeacher: Way(_save_keras, _load_keras),
     ModuleTeacher: Way(_save_module, _load_exported),
     OnnxTeacher: Way(_save_onnx, _load_onnx),
     TransformerTeacher: Way(_save_transformer, _load_transformer),

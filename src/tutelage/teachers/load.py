@@ -16,6 +16,7 @@ from .boosted import BoostedTeacher
 from .endpoint import EndpointTeacher
 from .estimator import EstimatorTeacher
 from .exported import ExportedTeacher
+from .keras import KerasTeacher
 from .onnx import OnnxTeacher
 from .output import Output
 from .rule import RuleTeacher
@@ -27,7 +28,7 @@ LOADED = "tutelage_rule_"
 """How the names of modules begin that `load_function` reads from files."""
 
 KINDS = (
-    ".skops, .joblib, .pkl (estimators), .txt (LightGBM), .json, .ubj (XGBoost), .cbm (CatBoost), .onnx, "
+    ".skops, .joblib, .pkl (estimators), .txt (LightGBM), .json, .ubj (XGBoost), .cbm (CatBoost), .keras, .onnx, "
     ".pt2 (torch.export), "
     ".parquet, .csv, .npz (stored predictions), file.py:function (a rule), http:// and https:// (endpoints), "
     "a folder with config.json (Hugging Face)"
@@ -97,6 +98,8 @@ def load_teacher(
             found = BoostedTeacher(text, classes=classes, **plain)
         case "hf":
             found = TransformerTeacher(text, classes=classes, **plain)
+        case ".keras":
+            found = KerasTeacher(text, space=own_space, **numbers)
         case ".onnx":
             found = OnnxTeacher(text, space=own_space, **numbers)
         case ".pt2":
