@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from sklearn.tree import DecisionTreeClassifier
 
-from tutelage.fusion import AtHome, Blend, Home, Mean, Median, MetaModel, MetaWeights, Weighted
+from tutelage.fusion import MTKDRL, RLKD, AtHome, Blend, Home, Mean, Median, MetaModel, MetaWeights, Weighted
 
 TRUST = (0.3, 0.1, 0.2, 0.25, 0.15)
 
@@ -23,9 +23,9 @@ def home() -> AtHome:
     return AtHome(Home.of(table, ["x"], list(np.arange(40).reshape(5, 8))), names).over(table)
 
 
-def meta(**options: Any) -> MetaWeights:
-    """For five teachers, after some learning."""
-    made = MetaWeights([f"teacher {number}" for number in range(5)], **options)
+def learnt(kind: Any, **options: Any) -> Any:
+    """One that learns beside the student, for five teachers, after some learning."""
+    made = kind([f"teacher {number}" for number in range(5)], **options)
     with torch.no_grad():
         for place, value in enumerate(made.parameters()):
             value.add_(torch.randn(value.shape, generator=torch.Generator().manual_seed(place)))
@@ -36,7 +36,9 @@ MADE: dict[str, Callable[[], Any]] = {
     "AtHome": home,
     "Blend": lambda: Blend((Mean(), Median())),
     "MetaModel": lambda: MetaModel(DecisionTreeClassifier(max_depth=3, random_state=0)),
-    "MetaWeights": meta,
+    "MTKDRL": lambda: learnt(MTKDRL),
+    "MetaWeights": lambda: learnt(MetaWeights),
+    "RLKD": lambda: learnt(RLKD),
     "Weighted": lambda: Weighted(TRUST),
 }
 """Class name to an example, for those that cannot be made without arguments."""

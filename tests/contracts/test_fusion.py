@@ -9,12 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from examples_of_fusions import MADE, TRUST, home, meta
+from examples_of_fusions import MADE, TRUST, home, learnt
 from tutelage import fusion as fusions
 from tutelage.core import INVARIANTS, Context, InputError, Labels, Scores, Target, Values, Weights
 from tutelage.fusion import (
     AEKD,
     GLAD,
+    MTKDRL,
+    RLKD,
     Attention,
     Blend,
     Borda,
@@ -32,6 +34,7 @@ from tutelage.fusion import (
     Mean,
     MeanLogits,
     Median,
+    MetaWeights,
     NeuralFusion,
     OneCoin,
     Performance,
@@ -118,8 +121,11 @@ HOUSE: list[tuple[Any, tuple[str, ...]]] = [
     (AEKD(), ALL[:3]),
     (AEKD(1.0), ALL[:3]),
     (AEKD(0.3), ALL[:3]),
-    (meta(), ALL),
-    (meta(gate=3), ("classes",)),
+    (learnt(MetaWeights), ALL),
+    (learnt(MetaWeights, gate=3), ("classes",)),
+    (learnt(MTKDRL), ("classes",)),
+    (learnt(MTKDRL, dynamic=True), ("classes",)),
+    (learnt(RLKD), ("classes",)),
 ]
 
 

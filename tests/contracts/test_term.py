@@ -18,6 +18,7 @@ from tutelage.teaching.terms import (
     L1,
     LSKD,
     MSE,
+    Adversarial,
     BinaryCrossEntropy,
     BinaryKL,
     CrossEntropy,
@@ -73,9 +74,11 @@ AVERAGES = {
 """Losses that keep the teachers' entropy."""
 ORDERS = {
     "plackett_luce": PlackettLuce(),
+    "adversarial": Adversarial(),
+    "adversarial naive": Adversarial(5, form="naive"),
     "plackett_luce of two places": PlackettLuce(2.0, top=2, over="sum"),
 }
-"""Losses that ask for an order, at any distance."""
+"""Losses that pull a student that agrees, too: they ask for an order, or look through a discriminator."""
 
 
 @pytest.mark.parametrize("name", TERMS)

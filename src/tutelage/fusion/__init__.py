@@ -17,12 +17,14 @@ from .home import AtHome, Home
 from .mean import Mean
 from .meta import MetaWeights
 from .metamodel import MetaModel
+from .mtkd_rl import MTKDRL
 from .network import NeuralFusion
 from .one_coin import OneCoin
 from .performance import DynamicPerformance, Performance
 from .pools import GeometricMean, MeanLogits
 from .precision import Precision
 from .ranks import Borda, ReciprocalRank
+from .rl_kd import RLKD
 from .robust import Median, Trimmed
 from .routed import Routed
 from .stacking import Stacking
@@ -35,6 +37,8 @@ from .weighted import Weighted
 __all__ = [
     "AEKD",
     "GLAD",
+    "MTKDRL",
+    "RLKD",
     "AtHome",
     "Attention",
     "Blend",

@@ -1,5 +1,6 @@
 """Terms of an objective. A new one is a class in the file of its kind of answer and one line below."""
 
+from .adversarial import Adversarial
 from .classes import JSD, KL, CrossEntropy, ReverseKL, SquaredError, TotalVariation
 from .decoupled import DKD
 from .labels import BinaryCrossEntropy, BinaryKL
@@ -15,6 +16,7 @@ __all__ = [
     "L1",
     "LSKD",
     "MSE",
+    "Adversarial",
     "BinaryCrossEntropy",
     "BinaryKL",
     "CrossEntropy",
