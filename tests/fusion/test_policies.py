@@ -163,7 +163,8 @@ def test_what_does_not_fit_is_named(kind: Any) -> None:
     numbers = Signals(("right", "wrong"), (Values.of(torch.zeros(2, 1)),) * 2).stacked()
     with pytest.raises(InputError, match="MetaWeights"):
         made(numbers, Context(student=numbers.take(slice(0, 2))))
-    for options in ({"lr": 0.0}, {"every": 0}, {"hidden": 0} if kind is MTKDRL else {"lr": -1.0}):
+    wrong: list[dict[str, Any]] = [{"lr": 0.0}, {"every": 0}, {"hidden": 0} if kind is MTKDRL else {"lr": -1.0}]
+    for options in wrong:
         with pytest.raises(InputError, match=kind.name):
             kind(**options)
 
