@@ -125,6 +125,10 @@ def _array(series: nw.Series[Any]) -> np.ndarray:
         series, dtype = series.cast(nw.Int64), nw.Int64()
     if dtype.is_integer() and not gaps:
         return np.asarray(series.cast(nw.Int64).to_numpy())
+    if dtype.is_integer():  # filled first: a cast of whole numbers beyond 2^53 to floats is refused by some engines
+        found = np.asarray(series.fill_null(0).cast(nw.Int64).to_numpy()).astype(np.float64)
+        found[np.asarray(series.is_null().to_numpy(), dtype=bool)] = np.nan
+        return found
     if dtype.is_numeric():
         return np.asarray(series.cast(nw.Float64).to_numpy(), dtype=np.float64)
     if dtype == nw.Datetime or dtype == nw.Date:
