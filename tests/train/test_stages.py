@@ -141,7 +141,7 @@ def measured(teacher: Teacher, rows: Rows) -> dict[str, float]:
     return quality(task_of(rows), teacher_answers(teacher, rows, rows.validation), held(rows))
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_generations_together_beat_a_generation() -> None:
     """Furlanello et al. 2018: the ensemble; that each generation beats the one before does not show here."""
     better: list[float] = []

@@ -30,7 +30,7 @@ def apart(found: Together, rows: Rows) -> float:
     return float(np.mean([(said[i] - said[j]).abs().sum(-1).mean() / 2 for i in range(3) for j in range(i)]))
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_diverse_peers_stay_diverse_and_their_leader_is_better_than_alone() -> None:
     """Chen et al. 2020."""
     better: list[float] = []
@@ -46,7 +46,7 @@ def test_diverse_peers_stay_diverse_and_their_leader_is_better_than_alone() -> N
     assert np.mean(better) > 0, better
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_an_ensemble_of_features_is_better_than_the_students_and_they_better_than_alone() -> None:
     """Wu and Gong 2021."""
     students: list[float] = []
