@@ -38,7 +38,6 @@ class Ensemble:
         teachers: aligned to `space`.
         fusion: fitted, if it has to be.
         calibrations: one per teacher.
-        preparation: makes the columns that the fusion looks at, where it looks at prepared ones.
 
     Raises:
         InputError: the fusion holds weights by name that are not the teachers' names.
@@ -51,7 +50,6 @@ class Ensemble:
     space: Space
     frozen: bool = True
     deterministic: bool = True
-    preparation: Any = None
 
     def __post_init__(self) -> None:
         if isinstance(self.fusion, PerTeacher):
@@ -66,8 +64,7 @@ class Ensemble:
     def reads(self) -> tuple[str, ...]:
         """Every column some teacher reads, or the fusion looks at."""
         own: tuple[str, ...] = self.fusion.reads if isinstance(self.fusion, Placed) else ()
-        looked = own if self.preparation is None or not own else tuple(self.preparation.reads)
-        return tuple(dict.fromkeys([*(name for teacher in self.teachers for name in teacher.reads), *looked]))
+        return tuple(dict.fromkeys([*(name for teacher in self.teachers for name in teacher.reads), *own]))
 
     @property
     def seen(self) -> np.ndarray | None:
@@ -119,13 +116,6 @@ class Ensemble:
         if isinstance(stacked, Scores):
             blank = torch.zeros_like(stacked.score[0])
         row = torch.arange(stacked.valid.shape[1])
-        result = self._placed(columns)(stacked, Context(row=row, target=blank, labelled=nothing))
+        fusion = self.fusion.placed(columns) if isinstance(self.fusion, Placed) else self.fusion
+        result = fusion(stacked, Context(row=row, target=blank, labelled=nothing))
         return answer_of(result, stacked)
-
-    def _placed(self, columns: Columns) -> Fusion:
-        if not isinstance(self.fusion, Placed):
-            return self.fusion
-        made = self.preparation
-        if made is None or all(name in columns for name in self.fusion.reads):
-            return self.fusion.placed(columns)
-        return self.fusion.placed(made.apply(columns))

@@ -22,7 +22,6 @@ from torch import Tensor
 
 from .. import fusion as fusions
 from ..core import Columns, Fusion, InputError, StoreError, Teacher, TutelageError
-from ..data import preparation_from_json
 from ..teachers.keep import load_saved, save_teacher
 from ..teachers.keeping import Keeping, Opening, Way, space_from_json, space_to_json
 from ..teachers.kept_code import keep_code, open_code
@@ -113,12 +112,10 @@ def _save(ensemble: Ensemble, folder: Path, keeping: Keeping) -> dict[str, Any]:
         "calibrations": calibrations,
         "fusion": fusion,
         "members": members,
-        "preparation": None if ensemble.preparation is None else ensemble.preparation.to_json(),
     }
 
 
 def _load(description: Mapping[str, Any], folder: Path, opening: Opening) -> Teacher:
-    prepared = description.get("preparation")
     return Ensemble(
         name=description["name"],
         teachers=tuple(opening.member(part, folder, i) for i, part in enumerate(description["members"])),
@@ -127,7 +124,6 @@ def _load(description: Mapping[str, Any], folder: Path, opening: Opening) -> Tea
         space=space_from_json(description["space"]),
         frozen=description["frozen"],
         deterministic=description["deterministic"],
-        preparation=None if prepared is None else preparation_from_json(prepared),
     )
 
 

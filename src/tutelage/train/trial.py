@@ -241,8 +241,7 @@ class Trial:
         assert self.signals is not None
         known, taught = (self.rows.batch(row, inputs=False) for row in (self.heldout, self.rows.taught))
         calibrations, fusion = learn(self.signals, self.fusion, known, taught=taught)
-        made, space = self.rows.preparation, self.rows.space
-        self.ensemble = Ensemble("ensemble", self.teachers, fusion, calibrations, space, preparation=made)
+        self.ensemble = Ensemble("ensemble", self.teachers, fusion, calibrations, self.rows.space)
         self._measured(evaluate, "ensemble of the teachers", "ensemble", self.ensemble, total)
 
     def result(self, name: str) -> Result | None:
