@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ import tutelage as tl
 from tutelage.fusion import AtHome, Blend, GeometricMean, Mean, Performance
 from tutelage.search.auto import decide
 from tutelage.search.trials import LABELS, Outcome
-from tutelage.train import task_of
+from tutelage.train import open_ensemble, task_of
+from tutelage.train.ensembles import columns_for
 
 QUICK = tl.Training(epochs=6, lr=0.01, threads=1)
 
@@ -161,3 +163,33 @@ def test_a_declined_run_ships_the_student_of_the_labels() -> None:
     found = {one.name: one.metrics["accuracy"][0] for one in report.contenders}
     assert any("do not distil" in note for note in report.notes)
     assert found["student: chosen fusion"] == pytest.approx(found["student: labels only"])
+
+
+def test_a_kept_ensemble_finds_who_is_at_home_in_raw_columns(tmp_path: Path) -> None:
+    """The fusion compares rows in prepared columns; the run prepares them, and the table's own columns say the same."""
+    features, target = digits()
+    names = [f"dot{place}" for place in range(64)]
+    columns = dict(zip(names, features.T, strict=True))
+    train, test = np.arange(800, 1200), np.arange(1400, len(target))
+    none = np.zeros(0, dtype=np.int64)
+    rows = tl.rows_of(columns, target, train=train, validation=none, test=test, prepare=True)
+    parts = [np.flatnonzero((target[:800] % 3) == one) for one in range(3)]
+    teachers = [
+        tl.EstimatorTeacher(
+            RandomForestClassifier(10, random_state=0).fit(features[part], target[part]),
+            reads=names,
+            name=str(number),
+            seen=part,
+        )
+        for number, part in enumerate(parts)
+    ]
+    net = tl.MLP(rows.columns["features"].shape[1], 10, (32,))
+    tl.distill(net, rows, teachers, training=QUICK, seeds=(0,), run=tmp_path / "run", baselines={})
+    run = tl.load(tmp_path / "run")
+    ensemble = open_ensemble(run)
+    assert isinstance(ensemble.fusion, AtHome)
+    raw = {name: column[test] for name, column in columns.items()}
+    found = ensemble.answer(columns_for(ensemble, run, raw)).probs()
+    table = ensemble.answer({name: column[test] for name, column in rows.columns.items()}).probs()
+    assert torch.allclose(found, table, atol=1e-5)
+    assert float((found.argmax(-1).numpy() == target[test]).mean()) > 0.8
