@@ -103,8 +103,9 @@ def _excused(reason: str) -> bool:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(session.config, "workerinput"):  # a process of pytest-xdist: the parent keeps the account
         return
-    if session.config.cache is not None and not session.config.getoption("--rest"):
-        session.config.cache.set(SKIPPED, [name for name, _ in _skips(session.config)])
+    cache = getattr(session.config, "cache", None)  # absent with -p no:cacheprovider
+    if cache is not None and not session.config.getoption("--rest"):
+        cache.set(SKIPPED, [name for name, _ in _skips(session.config)])
     if _forbidden(session.config) and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

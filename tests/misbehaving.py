@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -42,7 +42,7 @@ class Fault:
 
 
 class Served:
-    """The address, and what was asked so far."""
+    """The address, what was asked so far, and how many answers were thought about at once at `most`."""
 
     def __init__(self, answering: Answering) -> None:
         self.answering = answering
@@ -73,12 +73,12 @@ def serving(answering: Answering) -> Generator[Served]:
                 served.now += 1
                 served.most = max(served.most, served.now)
             try:
-                self.reply(served.answering(request))
-            except (BrokenPipeError, ConnectionResetError):
-                pass
+                answer = served.answering(request)
             finally:
                 with served.lock:
                     served.now -= 1
+            with suppress(BrokenPipeError, ConnectionResetError):
+                self.reply(answer)
 
         def reply(self, found: Any) -> None:
             plain = (

@@ -13,6 +13,7 @@ from ..core import INVARIANTS, Batch, Classes, Context, InputError, Turn, Weight
 from ..ops.bilevel import around_step, leaves, through_step
 from ..ops.simplex import entropy, masked_softmax
 from .answers import dtype_of, refusal
+from .trust import check_count, unbound
 
 HIDDEN_INPUTS = 3
 
@@ -116,13 +117,8 @@ class MetaWeights(nn.Module):
         Raises:
             InputError: it has been made for other teachers.
         """
-        if not self.names:
-            return MetaWeights(names, **self._settings())
-        if tuple(names) != self.names:
-            raise InputError(
-                f"meta has learnt about {list(self.names)}, the teachers are {list(names)}: make a new one"
-            )
-        return self
+        fresh = unbound(self.names, names, self.name)
+        return MetaWeights(names, **self._settings()) if fresh else self
 
     def taking(self, teachers: Sequence[int]) -> MetaWeights:
         """One with what was learnt about these teachers, in this order."""
@@ -153,10 +149,7 @@ class MetaWeights(nn.Module):
     def attached(self, signals: Any, context: Context, learnt: Mapping[str, Tensor]) -> Weights:
         """The same as a function of its parameters."""
         valid: Tensor = signals.valid
-        if len(valid) != len(self.names):
-            raise InputError(
-                f"meta was made for {len(self.names)} teachers and got answers of {len(valid)}: call .bound(names)"
-            )
+        check_count(self.names, valid, self.name)
         column = learnt["bias"].to(valid.device, dtype_of(signals))
         scores = column.view(-1, *[1] * (valid.dim() - 1)).expand(valid.shape)
         if self.gate:

@@ -13,6 +13,7 @@ from ..core import INVARIANTS, Context, InputError, Turn, Weights
 from ..ops.simplex import equal, masked_softmax, normalised
 from .answers import dtype_of
 from .replay import FEATURES, Kept, Sight, normalised_reward, outcome, sight
+from .trust import check_count, unbound
 
 POSITIVE = 1e-8
 
@@ -80,12 +81,8 @@ class MTKDRL(nn.Module):
         Raises:
             InputError: it has been made for other teachers.
         """
-        if not self.names:
-            return MTKDRL(names, **self._settings())
-        if tuple(names) != self.names:
-            known = f"mtkd_rl has learnt about {list(self.names)}, the teachers are {list(names)}"
-            raise InputError(f"{known}: make a new one")
-        return self
+        fresh = unbound(self.names, names, self.name)
+        return MTKDRL(names, **self._settings()) if fresh else self
 
     def taking(self, teachers: Sequence[int]) -> MTKDRL:
         """One with what was learnt about these teachers, in this order."""
@@ -113,10 +110,7 @@ class MTKDRL(nn.Module):
     def attached(self, signals: Any, context: Context, learnt: Mapping[str, Tensor]) -> Weights:
         """The same as a function of its parameters."""
         valid: Tensor = signals.valid
-        if len(valid) != len(self.names):
-            raise InputError(
-                f"mtkd_rl was made for {len(self.names)} teachers and got answers of {len(valid)}: call .bound(names)"
-            )
+        check_count(self.names, valid, self.name)
         if context.student is None or context.at.epoch == 0:
             if context.student is not None:
                 sight(signals, context, self.name)

@@ -13,6 +13,7 @@ from ..ops.simplex import equal, normalised
 from .answers import dtype_of
 from .drop import ranks
 from .replay import FEATURES, Kept, Sight, normalised_reward, outcome, sight
+from .trust import check_count, unbound
 
 
 class RLKD(nn.Module):
@@ -74,12 +75,8 @@ class RLKD(nn.Module):
         Raises:
             InputError: it has been made for other teachers.
         """
-        if not self.names:
-            return RLKD(names, **self._settings())
-        if tuple(names) != self.names:
-            known = f"rl_kd has learnt about {list(self.names)}, the teachers are {list(names)}"
-            raise InputError(f"{known}: make a new one")
-        return self
+        fresh = unbound(self.names, names, self.name)
+        return RLKD(names, **self._settings()) if fresh else self
 
     def taking(self, teachers: Sequence[int]) -> RLKD:
         """One with what was learnt about these teachers, in this order."""
@@ -104,10 +101,7 @@ class RLKD(nn.Module):
     def attached(self, signals: Any, context: Context, learnt: Mapping[str, Tensor]) -> Weights:
         """The same; what was drawn has no gradient."""
         valid: Tensor = signals.valid
-        if len(valid) != len(self.names):
-            raise InputError(
-                f"rl_kd was made for {len(self.names)} teachers and got answers of {len(valid)}: call .bound(names)"
-            )
+        check_count(self.names, valid, self.name)
         if context.student is None:
             return Weights(equal(valid, dtype_of(signals)), torch.zeros_like(valid[0]))
         heard = torch.sigmoid(scored(sight(signals, context, self.name), learnt))

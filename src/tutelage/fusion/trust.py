@@ -47,6 +47,25 @@ class Placed(Protocol):
         ...
 
 
+def unbound(known: tuple[str, ...], names: Sequence[str], who: str) -> bool:
+    """Whether a fusion that learns about teachers has still to be made for some.
+
+    Raises:
+        InputError: it has been made for others.
+    """
+    if known and tuple(names) != known:
+        raise InputError(f"{who} has learnt about {list(known)}, the teachers are {list(names)}: make a new one")
+    return not known
+
+
+def check_count(known: tuple[str, ...], valid: Tensor, who: str) -> None:
+    """Raises InputError unless as many teachers answer ([T, *items]) as the fusion was made for."""
+    if len(valid) != len(known):
+        raise InputError(
+            f"{who} was made for {len(known)} teachers and got answers of {len(valid)}: call .bound(names)"
+        )
+
+
 def checked(trust: Trust | None, who: str) -> None:
     """Raises InputError unless the numbers are finite, not negative and not all 0."""
     if trust is None:
