@@ -23,7 +23,8 @@ from store.asked import Asked, table
 from tutelage.core import Answer, InputError, StoreError
 from tutelage.store import Store, StoredSignals
 from tutelage.store.layout import data_file
-from tutelage.teaching.teach import TeachProgress, teach
+from tutelage.teaching.progress import TeachProgress
+from tutelage.teaching.teach import teach
 
 ROWS = 100
 ALL = np.arange(ROWS)

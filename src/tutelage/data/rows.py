@@ -6,58 +6,20 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..core import Batch, Columns, InputError, LeakageError, Space, Task
+from ..core import Batch, InputError, LeakageError, Space, Task
 from .automatic import prepare_table
 from .candidates import check_candidates
+from .preparing import Preparation
 from .record import DataRecord
+from .sealed import Sealed, check_splits
 from .target import encode_target, split
-
-
-@runtime_checkable
-class Preparation(Protocol):
-    """The fitted way from raw columns to the student's."""
-
-    @property
-    def reads(self) -> tuple[str, ...]: ...
-
-    def apply(self, columns: Columns) -> dict[str, np.ndarray]:
-        """The student's columns from raw ones."""
-        ...
-
-    def to_json(self) -> dict[str, Any]:
-        """The whole state, as JSON values."""
-        ...
-
-
-@dataclass(frozen=True)
-class Sealed:
-    """Test rows: nothing that trains, calibrates or chooses accepts them.
-
-    `open` gives the row numbers and keeps a record that ends up in `run.json`.
-    """
-
-    _row: np.ndarray = field(repr=False)
-    openings: list[str] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return len(self._row)
-
-    def check(self, size: int) -> np.ndarray:
-        """The row numbers, for checking that no other split shares them."""
-        if len(self._row) and (self._row.min() < 0 or self._row.max() >= size):
-            raise InputError(f"test names row {int(self._row.max())}, but the table has rows 0..{size - 1}")
-        return self._row
-
-    def open(self, why: str) -> np.ndarray:
-        """The row numbers, noted down together with the reason."""
-        self.openings.append(why)
-        return self._row
+from .views import FittedViews, Views
 
 
 @dataclass(frozen=True)
@@ -78,6 +40,7 @@ class Rows:
         preparation: how the student's columns were made from raw ones, replayed by a saved run.
         task: what the student is for, where it is not the plain task of the space.
         record: what was counted between the sources and the rows; the report of a run shows it.
+        views: replayable augmentation of the training rows; `with_views` makes it.
 
     Raises:
         InputError: lengths differ, a row number does not exist, a student column is not numeric or not finite.
@@ -97,6 +60,7 @@ class Rows:
     known: np.ndarray | None = None
     task: Task | None = None
     record: DataRecord = field(default_factory=DataRecord, repr=False)
+    views: FittedViews | None = None
 
     def __post_init__(self) -> None:
         sizes = {name: len(column) for name, column in self.columns.items()} | {"target": len(self.target)}
@@ -117,7 +81,9 @@ class Rows:
                 )
         if self.space.kind == "scores":
             check_candidates(self.columns, self.inputs, self.target, self.space)
-        _check_splits(len(self), self.train, self.validation, self.test)
+        if self.views is not None and self.views.table is not self.columns:
+            raise InputError("the views belong to another table: call with_views on the rows with these columns")
+        check_splits(len(self), self.train, self.validation, self.test)
 
     def __len__(self) -> int:
         return len(self.target)
@@ -133,11 +99,16 @@ class Rows:
         known = self.labelled.reshape(len(self), -1).any(axis=1)
         return self.train[np.asarray(known)[self.train]]
 
-    def batch(self, row: np.ndarray | Sealed, *, inputs: bool = True, truth: bool = False) -> Batch:
+    def batch(
+        self, row: np.ndarray | Sealed, *, inputs: bool = True, truth: bool = False, view: np.ndarray | None = None
+    ) -> Batch:
         """These rows as one batch.
+
+        A row in a view that does not keep labels is not labelled.
 
         Args:
             row: row numbers.
+            view: which view of each row; the rows as they are unless given.
             inputs: whether the student's columns are needed.
             truth: whether every known target counts as labelled (evaluation), or only those training may use.
         """
@@ -145,19 +116,40 @@ class Rows:
             raise LeakageError("test rows are sealed: only evaluate may open them")
         index = torch.from_numpy(np.asarray(row, dtype=np.int64))
         tensors = self._tensors
+        labelled = tensors["/known" if truth else "/labelled"].index_select(0, index)
+        looked = torch.zeros_like(index) if view is None else torch.from_numpy(np.asarray(view, dtype=np.int64))
+        turned = view is not None and bool(looked.any())
+        if turned and (self.views is None or not self.views.keeps_labels):
+            labelled = labelled & (looked == 0).view(-1, *[1] * (labelled.dim() - 1))
+        given: dict[str, Tensor] = {}
+        if inputs and turned:
+            given = self._viewed(index.numpy(), looked.numpy())
+        elif inputs:
+            given = {name: tensors[name].index_select(0, index) for name in self.inputs}
         return Batch(
-            inputs={name: tensors[name].index_select(0, index) for name in self.inputs} if inputs else {},
+            inputs=given,
             row=index,
-            view=torch.zeros_like(index),
+            view=looked,
             weight=tensors["/weight"].index_select(0, index),
             target=tensors["/target"].index_select(0, index),
-            labelled=tensors["/known" if truth else "/labelled"].index_select(0, index),
+            labelled=labelled,
         )
+
+    def _viewed(self, row: np.ndarray, view: np.ndarray) -> dict[str, Tensor]:
+        """The student's columns of rows in their views."""
+        if self.views is None:
+            raise InputError(
+                f"view {view.max()} was asked for, and the rows have no views: rows.with_views(Views(...))"
+            )
+        return {name: _tensor(column) for name, column in self.views.columns(self.inputs, row, view).items()}
 
     def batches(
         self, row: np.ndarray | Sealed, size: int, *, seed: int | None = None, epoch: int = 0, inputs: bool = True
     ) -> Iterator[Batch]:
-        """All these rows once, in batches; shuffled by (seed, epoch), in order without a seed.
+        """All these rows once, in batches.
+
+        With a seed, to learn from: shuffled by (seed, epoch), each row in its view of the epoch. Without one, to look
+        at: in order, as they are.
 
         When shuffled, a last batch of a single row, which batch norm could not use, joins the one before.
         """
@@ -171,7 +163,32 @@ class Rows:
         count = -(-len(order) // size) if seed is None else batch_count(len(order), size)
         for number in range(count):
             stop = len(order) if number == count - 1 else (number + 1) * size
-            yield self.batch(order[number * size : stop], inputs=inputs)
+            part = order[number * size : stop]
+            yield self.batch(part, inputs=inputs, view=None if seed is None else self.view_of(part, epoch))
+
+    def view_of(self, row: np.ndarray, epoch: int) -> np.ndarray | None:
+        """The view in which each row is learnt from in an epoch, int64 [B]; None where rows have no views."""
+        return None if self.views is None else self.views.at(row, epoch)
+
+    def lessons(self, size: int = 4096) -> Iterator[Batch]:
+        """Everything that teachers are asked about, without inputs: all taught rows, and all views of training rows."""
+        yield from self.batches(self.taught, size, inputs=False)
+        train = np.unique(self.train)
+        for number in range(1, 1 if self.views is None else (self.views.count or 1)):
+            for start in range(0, len(train), size):
+                part = train[start : start + size]
+                yield self.batch(part, inputs=False, view=np.full(len(part), number))
+
+    def with_views(self, views: Views | None) -> Rows:
+        """The same table, whose training rows are learnt from in these views; None: as they are.
+
+        Partners that a view mixes a row with are among the training rows of this moment.
+
+        Raises:
+            InputError: a column is missing, or does not suit its augmentation.
+        """
+        fitted = None if views is None else FittedViews.of(views, self.columns, self.train, self.preparation)
+        return replace(self, views=fitted)
 
     def with_labels(self, row: np.ndarray) -> Rows:
         """The same table, of which only these rows may show their labels in training."""
@@ -280,19 +297,3 @@ def shared(array: np.ndarray) -> Tensor:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(np.ascontiguousarray(array))
-
-
-def _check_splits(size: int, train: np.ndarray, validation: np.ndarray, test: Sealed) -> None:
-    parts = {"train": train, "validation": validation, "test": test.check(size)}
-    for name, part in parts.items():
-        if len(part) and (part.min() < 0 or part.max() >= size):
-            raise InputError(f"{name} names row {int(part.max())}, but the table has rows 0..{size - 1}")
-        if len(np.unique(part)) != len(part):
-            raise InputError(f"{name} names some rows twice")
-    pairs = [("train", "validation"), ("train", "test"), ("validation", "test")]
-    for one, other in pairs:
-        shared = np.intersect1d(parts[one], parts[other])
-        if len(shared):
-            raise LeakageError(f"{len(shared)} rows are both {one} and {other} rows (first {shared[:5].tolist()})")
-    if not len(train):
-        raise InputError("there are no training rows")

@@ -59,6 +59,11 @@ def same_content(teacher: str, marker: Marker, found: Mapping[str, str], start: 
             f"row {start + rows - 1}: {way_out}"
         )
     changed = [c for c in sorted({*found, *marker.content}) if found.get(c) != marker.content.get(c)]
+    if changed == ["views"]:
+        raise StoreError(
+            f"teacher {teacher!r} was stored about other views of rows {start}..{last} (another seed, other steps, or "
+            f"other training rows to mix with): {way_out}"
+        )
     if changed:
         raise StoreError(
             f"teacher {teacher!r} was stored about other data: columns {changed} differ within rows "

@@ -19,6 +19,7 @@ from torch import Tensor
 from ..core import Batch, Context, Step, Task, Term
 from ..ops.schedules import constant
 from .distillation import Distillation
+from .means import positions
 from .objective import Objective, Part, trusted
 from .planner import STILL
 from .statistics import Group, Mixture, TermPart
@@ -113,7 +114,7 @@ class Joined:
         taught: bool [targets * N, ...]; None without teachers.
         told: float [targets * N, T + 2], what `LaneLoss` sums up, row by row.
         start: where the rows of each lane's target begin, int64 [G].
-        place: where a row number lies among the N rows of a target.
+        place: where a row number and a view lie among the N rows of a target, int64 [rows, views].
         teachers: see `Lanes`.
     """
 
@@ -140,7 +141,7 @@ class Joined:
         hard = self.task.hard_loss(answer, batch.target)
         if share == 0.0 or self.taught is None or self.told is None:
             return LaneLoss({"hard": _reduced(hard, batch.weight, batch.labelled, lanes)}, None)
-        index = (self.start.unsqueeze(1) + self.place[batch.row.view(lanes, -1)]).view(-1)
+        index = (self.start.unsqueeze(1) + self.place[batch.row, batch.view].view(lanes, -1)).view(-1)
         taught = self.taught.index_select(0, index)
         parts = {"hard": _reduced(hard * (1.0 - taught.to(hard) * share), batch.weight, batch.labelled, lanes)}
         context = Context(at, 1.0, batch.row, batch.target, batch.labelled)
@@ -211,8 +212,7 @@ def _joined(targets: Sequence[Distillation], mixtures: Sequence[Mixture | None],
     rows = torch.cat([batch.row for batch in batches])
     numbers = {target: number for number, target in enumerate(distinct)}
     start = torch.tensor([numbers[id(target)] * len(rows) for target in targets], device=rows.device)
-    place = torch.zeros(int(rows.max()) + 1, dtype=torch.int64, device=rows.device)
-    place[rows] = torch.arange(len(rows), device=rows.device)
+    place = positions(rows, torch.cat([batch.view for batch in batches]))
     objective, task = targets[0].objective, targets[0].task
     if not known:
         return Joined(objective, task, (), None, None, start, place, (0,) * len(targets))

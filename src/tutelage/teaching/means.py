@@ -36,7 +36,7 @@ class Means:
         if not found:
             raise InputError("no rows to prepare: the feed gave no batch")
         rows = Mixture.concat(found)
-        return Means(rows, _positions(rows.row, rows.view))
+        return Means(rows, positions(rows.row, rows.view))
 
     def gather(self, row: Tensor, view: Tensor) -> Mixture:
         """The mixtures of these rows.
@@ -124,7 +124,7 @@ class Means:
             parts.append(TermPart(groups, gap, part["temperature"]))
         weights = read().transpose(0, 1) if shape["weights"] else None
         rows = Mixture(read(), read(), tuple(parts), read(), weights)
-        return Means(rows, _positions(rows.row, rows.view))
+        return Means(rows, positions(rows.row, rows.view))
 
 
 def kept_means(
@@ -146,9 +146,10 @@ def kept_means(
     return Means.load(place)
 
 
-def _positions(row: Tensor, view: Tensor) -> Tensor:
-    position = torch.full((int(row.max()) + 1, int(view.max()) + 1), -1, dtype=torch.int64)
-    position[row, view] = torch.arange(len(row))
+def positions(row: Tensor, view: Tensor) -> Tensor:
+    """Where each row number and view lies among these, int64 [rows, views]; -1 where they are not."""
+    position = torch.full((int(row.max()) + 1, int(view.max()) + 1), -1, dtype=torch.int64, device=row.device)
+    position[row, view] = torch.arange(len(row), device=row.device)
     return position
 
 

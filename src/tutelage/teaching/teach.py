@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import cast
 
@@ -18,36 +18,15 @@ import numpy as np
 from torch import Tensor
 
 from ..core import Columns, InputError, StoreError, Teacher
+from ..data.views import FittedViews
 from ..store import Codec, Store, StoredSignals, Writer
 from ..store.codecs import parse
-from ..store.fingerprint import of_columns
 from ..store.layout import Manifest, Marker
 from ..store.match import same_content, same_teacher
 from ..store.store import SMALLEST_SHARD, plan
 from ..store.writer import Claim, disk_full
-from .sources import ask_one
-
-
-@dataclass(frozen=True)
-class TeachProgress:
-    """How far teaching is.
-
-    Attributes:
-        teacher: who is being asked.
-        number: its number, from 0; teachers: how many there are.
-        done: rows (times views) of it that are answered, by this run or before.
-        total: rows (times views) of it that were asked for.
-        asked: rows (times views) that this run has put to it.
-        seconds_left: until it has answered all, at the pace so far; None before the first answers.
-    """
-
-    teacher: str
-    number: int
-    teachers: int
-    done: int
-    total: int
-    asked: int
-    seconds_left: float | None
+from .progress import TeachProgress, Teller
+from .table import Table, checked_rows
 
 
 def teach(
@@ -56,7 +35,8 @@ def teach(
     row: np.ndarray | Tensor,
     store: Store,
     *,
-    views: int = 1,
+    views: int | FittedViews = 1,
+    viewed: np.ndarray | None = None,
     codec: Codec | str = "fp32",
     batch_size: int = 1024,
     shard_rows: int | None = None,
@@ -70,7 +50,8 @@ def teach(
         columns: the raw columns of the whole table.
         row: row numbers, int [N], not negative; order and repetition do not matter.
         store: where the answers go.
-        views: how many views of each row.
+        views: the views of the table, or how many views of each row there are that look alike.
+        viewed: the rows that are asked about in view 1 and up; all of `row` unless given.
         codec: how answers are written: `fp32`, `fp16`, `bf16`, `top<k>`, `mass<share>`, or a codec.
         batch_size: rows per question.
         shard_rows: rows per shard of teachers that are new to the store; None: about 4 MiB.
@@ -86,101 +67,53 @@ def teach(
             another codec; or the disk is full. What was answered before is kept in any case.
     """
     codec = parse(codec) if isinstance(codec, str) else codec
-    table = _Table(columns, len(next(iter(columns.values()))) if columns else int(row.max()) + 1)
-    rows = _rows(row, table.length)
+    looks = views if isinstance(views, FittedViews) else None
+    count = views if isinstance(views, int) else views.count
+    if count is None:
+        raise InputError(
+            "views without end cannot be stored: give Views(count=...), or ask live, Live(..., views=views)"
+        )
+    table = Table(columns, len(next(iter(columns.values()))) if columns else int(row.max()) + 1, looks)
+    first = checked_rows(row, table.length)
+    rows = (first, *[first if viewed is None else checked_rows(viewed, table.length)] * (count - 1))
     names: list[str] = []
     for number, item in enumerate(teachers):
-        tell = _Teller(number, len(teachers), len(rows) * views, progress or (lambda _: None))
+        tell = Teller(number, len(teachers), sum(map(len, rows)), progress or (lambda _: None))
         lesson = partial(_Lesson, table, rows, store, codec, batch_size, shard_rows, commit_seconds, tell)
-        names.append(_taught(item, lesson, views, names))
+        names.append(_taught(item, lesson, names))
     return store.source(names)
 
 
-def _taught(
-    item: Teacher | Callable[[], Teacher], lesson: Callable[[Teacher], _Lesson], views: int, others: list[str]
-) -> str:
+def _taught(item: Teacher | Callable[[], Teacher], lesson: Callable[[Teacher], _Lesson], others: list[str]) -> str:
     """Teaches one teacher, which nobody holds afterwards if it was made here; its name."""
     ready = hasattr(item, "answer") and not isinstance(item, type)
     teacher = cast("Teacher", item) if ready else cast("Callable[[], Teacher]", item)()
     if teacher.name in others:
         raise InputError(f"two teachers are named {teacher.name!r}: give each its own name")
-    lesson(teacher).run(views)
+    lesson(teacher).run()
     return teacher.name
-
-
-def _rows(row: np.ndarray | Tensor, length: int) -> np.ndarray:
-    """Sorted row numbers, each once, checked against the table."""
-    rows = np.asarray(row).astype(np.int64)
-    if not (rows[1:] > rows[:-1]).all():
-        rows = np.sort(rows)
-        rows = rows[np.concatenate([[True], rows[1:] > rows[:-1]])]
-    if len(rows) == 0:
-        raise InputError("no rows to teach: give the numbers of the rows that the student trains on")
-    if rows[0] < 0 or rows[-1] >= length:
-        raise InputError(
-            f"rows {rows[0]}..{rows[-1]} of a table with rows 0..{length - 1}: row -1 marks generated "
-            "inputs, which are never stored, and the others have to be in the table"
-        )
-    return rows
-
-
-@dataclass(frozen=True)
-class _Table:
-    """The columns of all rows, and their fingerprints as far as they were needed."""
-
-    columns: Columns
-    length: int
-    known: dict[tuple[str, int, int], str] = field(default_factory=dict[tuple[str, int, int], str])
-
-    def content(self, names: Sequence[str], start: int, stop: int) -> dict[str, str]:
-        """Fingerprint per column of rows start..stop-1, computed once for all teachers."""
-        new = [name for name in names if (name, start, stop) not in self.known]
-        for name, found in of_columns(self.columns, new, start, stop).items():
-            self.known[name, start, stop] = found
-        return {name: self.known[name, start, stop] for name in names}
-
-
-@dataclass
-class _Teller:
-    """Counts rows and tells how far one teacher is."""
-
-    number: int
-    teachers: int
-    total: int
-    progress: Callable[[TeachProgress], None]
-    done: int = 0
-    asked: int = 0
-    began: float = field(default_factory=time.monotonic)
-
-    def __call__(self, teacher: Teacher, *, found: int = 0, asked: int = 0) -> None:
-        self.done += found + asked
-        self.asked += asked
-        pace = (time.monotonic() - self.began) / self.asked if self.asked else None
-        left = None if pace is None else pace * (self.total - self.done)
-        self.progress(TeachProgress(teacher.name, self.number, self.teachers, self.done, self.total, self.asked, left))
 
 
 @dataclass(frozen=True)
 class _Lesson:
     """One teacher answers the rows that the store does not have yet."""
 
-    table: _Table
-    rows: np.ndarray
+    table: Table
+    rows: tuple[np.ndarray, ...]  # of each view
     store: Store
     codec: Codec
     batch_size: int
     shard_rows: int | None
     commit_seconds: float
-    tell: _Teller
+    tell: Teller
     teacher: Teacher
 
-    def run(self, views: int) -> None:
+    def run(self) -> None:
         """Teaches all shards, those that other processes are at last."""
         self._check_storable()
         manifest = self.store.manifest(self.teacher.name) or self._begin()
         same_teacher(manifest, self.teacher.fingerprint, self.teacher.space, self.codec, self.store.path)
-        shards = np.split(self.rows, np.flatnonzero(np.diff(self.rows // manifest.shard_rows)) + 1)
-        pending = [(view, rows) for view in range(views) for rows in shards]
+        pending = [(view, rows) for view, all_rows in enumerate(self.rows) for rows in _shards(all_rows, manifest)]
         with self.store.writer(manifest) as writer:
             while pending:
                 waiting = [(view, rows) for view, rows in pending if not self._shard(writer, view, rows)]
@@ -202,10 +135,10 @@ class _Lesson:
             found = self.store.manifest(self.teacher.name)
             if found is not None:
                 return found
-            block = self.rows // (self.shard_rows or SMALLEST_SHARD)
-            first = self.rows[block == block[0]][: self.batch_size]
+            block = self.rows[0] // (self.shard_rows or SMALLEST_SHARD)
+            first = self.rows[0][block == block[0]][: self.batch_size]
             with _blamed(self.teacher, first):
-                answer = ask_one(self.teacher, self.table.columns, first)
+                answer = self.table.ask(self.teacher, first, 0)
                 fingerprint = self.teacher.fingerprint
                 manifest = plan(self.teacher.name, fingerprint, self.teacher.space, answer, self.codec, self.shard_rows)
             with self.store.writer(manifest) as writer:
@@ -228,7 +161,7 @@ class _Lesson:
         start = int(rows[0]) // writer.manifest.shard_rows * writer.manifest.shard_rows
         marker = writer.marker(view, start // writer.manifest.shard_rows)
         if marker is not None:
-            self._check_content(marker, start)
+            self._check_content(marker, start, view)
             if marker.present[rows - start].all():
                 self.tell(self.teacher, found=len(rows))
                 return True
@@ -237,7 +170,7 @@ class _Lesson:
             return False
         try:
             if claim.marker is not None:
-                self._check_content(claim.marker, start)
+                self._check_content(claim.marker, start, view)
             missing = rows[~claim.present[rows - start]]
             self.tell(self.teacher, found=len(rows) - len(missing))
             if len(missing):
@@ -254,7 +187,7 @@ class _Lesson:
             for at in range(0, len(rows), self.batch_size):
                 batch = rows[at : at + self.batch_size]
                 with _blamed(self.teacher, batch, f"shard {claim.shard} of view {claim.view}, "):
-                    claim.put(batch, ask_one(self.teacher, self.table.columns, batch))
+                    claim.put(batch, self.table.ask(self.teacher, batch, claim.view))
                 self.tell(self.teacher, asked=len(batch))
                 if time.monotonic() - committed > self.commit_seconds:
                     self._commit(writer, claim)
@@ -272,17 +205,22 @@ class _Lesson:
             claim.reserve()
 
     def _commit(self, writer: Writer, claim: Claim) -> None:
-        content = self.table.content(self.teacher.reads, claim.start, claim.start + claim.rows)
+        content = self.table.content(self.teacher, claim.start, claim.start + claim.rows, claim.view)
         with disk_full(writer.folder, self._needed(writer)):
             claim.commit(content, claim.rows)
 
-    def _check_content(self, marker: Marker, start: int) -> None:
+    def _check_content(self, marker: Marker, start: int, view: int) -> None:
         name, stop = self.teacher.name, min(start + marker.hashed, self.table.length)
-        found = self.table.content(self.teacher.reads, start, stop)
+        found = self.table.content(self.teacher, start, stop, view)
         same_content(name, marker, found, start, stop - start)
 
     def _needed(self, writer: Writer) -> int:
         return (self.tell.total - self.tell.done) * writer.manifest.record
+
+
+def _shards(rows: np.ndarray, manifest: Manifest) -> list[np.ndarray]:
+    """Sorted rows, shard by shard."""
+    return np.split(rows, np.flatnonzero(np.diff(rows // manifest.shard_rows)) + 1)
 
 
 @contextmanager

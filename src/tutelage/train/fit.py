@@ -15,6 +15,7 @@ from ..teachers import thread_budget
 from ..teaching import Distillation, Loss
 from .evaluate import answers, moved, quality
 from .history import Epoch, Fitted
+from .labels import learnable
 from .loop import Work, check_watch, lower_is_better, trained
 from .outer import OuterLoop
 from .resume import identity
@@ -54,6 +55,7 @@ def _fit(
     progress: Callable[[Epoch, int], None] | None,
 ) -> Fitted:
     check_watch(training, distillation.task)
+    rows = learnable(rows, distillation)
     device = device_of(training.device)
     torch.manual_seed(training.seed)
     student.to(device)
@@ -63,7 +65,7 @@ def _fit(
     optimizer = training.optimizer(module)
     distillation.check_optimizer(optimizer)
     if distillation.means is None:
-        distillation = distillation.prepared(rows.batches(rows.taught, 4096, inputs=False))
+        distillation = distillation.prepared(rows.lessons())
     forward: nn.Module = torch.compile(student) if training.compile else student  # pyright: ignore[reportAssignmentType]
     settings = identity(student, distillation, rows, training)
     joined, last = distillation, list[tuple[Batch, Step]]()

@@ -11,7 +11,8 @@ from ..core import InputError, LeakageError, SignalSource
 from ..data import Rows
 from ..store import Store
 from ..teaching import Hint, Memory
-from ..teaching.teach import TeachProgress, teach
+from ..teaching.progress import TeachProgress
+from ..teaching.teach import teach
 from .fit import Fitted
 
 FOLDER = ".features"
@@ -47,9 +48,12 @@ def _one(hint: Hint, rows: Rows, store: Store | None, progress: Callable[[TeachP
     if not hint.source:
         raise InputError(f"hint {hint.name!r} has no teacher: give at least one FeatureTeacher")
     if store is None:
-        return replace(hint, source=Memory.of(hint.source, rows.columns))
+        return replace(hint, source=Memory.of(hint.source, rows.columns, rows.views))
     place = Store(store.path / FOLDER)
-    return replace(hint, source=teach(hint.source, rows.columns, rows.taught, place, progress=progress))
+    asked = teach(
+        hint.source, rows.columns, rows.taught, place, views=rows.views or 1, viewed=rows.train, progress=progress
+    )
+    return replace(hint, source=asked)
 
 
 def balance(hints: Sequence[Hint], fitted: Fitted) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..data import Rows
+from ..teaching import Distillation
 
 
 def learnt_from(teacher: Any) -> Iterator[np.ndarray]:
@@ -20,3 +21,9 @@ def learnt_from(teacher: Any) -> Iterator[np.ndarray]:
 def labelled_rows(rows: Rows) -> np.ndarray:
     """Labelled training rows and validation rows, sorted."""
     return np.unique(np.concatenate([rows.labelled_train, rows.validation]))
+
+
+def learnable(rows: Rows, target: Distillation) -> Rows:
+    """The rows that a student of this target is shown: labels alone say nothing about views that do not keep them."""
+    alone = not target.objective.terms and not target.hints
+    return rows.with_views(None) if alone and rows.views is not None and not rows.views.keeps_labels else rows

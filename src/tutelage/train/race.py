@@ -74,8 +74,8 @@ class Race:
         rows, count = self.rows, len(self.students)
         self.task = self.targets[0].task
         self.looked = rows.validation if len(rows.validation) else rows.labelled_train
-        needed = rows.taught if self.training.watch == "loss" else rows.train
-        self.groups = joined(self.targets, [b.to(self.device) for b in rows.batches(needed, 4096, inputs=False)])
+        needed = rows if self.training.watch == "loss" else replace(rows, validation=rows.validation[:0])
+        self.groups = joined(self.targets, [batch.to(self.device) for batch in needed.lessons()])
         self.running = [lane for members, _ in self.groups for lane in members]
         self.network = Together([self.students[lane] for lane in self.running])
         self.optimizer = self.training.optimizer(self.network)
@@ -104,7 +104,7 @@ class Race:
         self.network.train()
         for number in range(per_epoch):
             stop = count if number == per_epoch - 1 else (number + 1) * size
-            batch = self.rows.batch(order[:, number * size : stop].reshape(-1)).to(self.device)
+            batch = self._batch(order[:, number * size : stop].reshape(-1), epoch)
             at = Step(self.step, epoch, self.step / (per_epoch * self.training.epochs))
             self._set_rate(at)
             loss = self._loss(self.task.answer(self.network, batch), batch, at, books)
@@ -115,6 +115,9 @@ class Race:
             self.step += 1
         pairs = zip(self.groups, books, strict=True)
         return [record for (_, lanes), book in pairs for record in self._records(epoch, per_epoch, lanes, book)]
+
+    def _batch(self, row: np.ndarray, epoch: int) -> Batch:
+        return self.rows.batch(row, view=self.rows.view_of(row, epoch)).to(self.device)
 
     def _order(self, epoch: int) -> np.ndarray:
         """The training rows of each running lane in the order of its batches, [S, N]."""

@@ -32,6 +32,7 @@ def common(student: nn.Module, rows: Rows, training: Training) -> dict[str, str]
     return plain | {
         "student": digest(*[f"{name} {tuple(value.shape)}" for name, value in student.state_dict().items()]),
         "rows": digest(*used, *rows.inputs),
+        "views": "" if rows.views is None else f"{rows.views.count} of {rows.views.fingerprint(rows.inputs)}",
     }
 
 

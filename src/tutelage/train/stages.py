@@ -214,5 +214,5 @@ def _trained(
 def _source(voices: Sequence[Teacher], rows: Rows, store: Store | None) -> SignalSource:
     """What they say about the rows; each is asked once."""
     if store is None:
-        return Memory.of([in_names(voice, rows.space) for voice in voices], rows.columns)
+        return Memory.of([in_names(voice, rows.space) for voice in voices], rows.columns, rows.views)
     return generate_predictions(voices, rows, store)

@@ -19,7 +19,8 @@ from ..teachers.optimise import SAMPLE
 from ..teaching import Distillation, Hint, Live, Objective
 from ..teaching.compared import Differences, differences
 from ..teaching.heldout import calibrated, learn
-from ..teaching.teach import TeachProgress, teach
+from ..teaching.progress import TeachProgress
+from ..teaching.teach import teach
 from .evaluate import Performance, in_names, performance, task_of
 from .fit import Epoch, Fitted, fit
 from .fitted import having, labels_only, trained, variants
@@ -79,7 +80,9 @@ def generate_predictions(
     optimise: bool = True,
     ran: Ran = None,
 ) -> SignalSource:
-    """Step 2: each teacher answers each training and validation row once; who is not frozen is asked live instead.
+    """Step 2: each teacher answers each training and validation row once, and each view of the training rows.
+
+    Where one is not frozen, or views have no end, all are asked live instead, at every step.
 
     Args:
         teachers: whoever answers; they are aligned to the task's names here.
@@ -93,10 +96,13 @@ def generate_predictions(
     named = tuple(in_names(teacher, rows.space) for teacher in teachers)
     frozen = all(teacher.frozen and teacher.deterministic for teacher in named)
     ready = partial(_ready, rows=rows, store=store if frozen else None, ran=ran) if optimise else _as_it_is
-    if not frozen:
-        return Live(tuple(ready(teacher) for teacher in named), rows.columns)
+    views = rows.views
+    if not frozen or (views is not None and views.count is None):
+        return Live(tuple(ready(teacher) for teacher in named), rows.columns, views=views)
     made = [partial(ready, teacher) for teacher in named]
-    return teach(made, rows.columns, rows.taught, store, codec=codec, progress=progress)
+    return teach(
+        made, rows.columns, rows.taught, store, views=views or 1, viewed=rows.train, codec=codec, progress=progress
+    )
 
 
 def _ready(teacher: Teacher, *, rows: Rows, store: Store | None, ran: Ran) -> Teacher:
@@ -147,7 +153,7 @@ def generate_distillation_targets(
     calibrations, fitted = learn(source, fusion, batch, taught=rows.batch(rows.taught, inputs=False))
     joined = Distillation(source, fitted, objective or default_objective(task), task, calibrations, None, batch.row)
     joined = replace(joined, hints=asked)
-    return joined.prepared(rows.batches(rows.taught, 4096, inputs=False))
+    return joined.prepared(rows.lessons())
 
 
 def optimize_model(

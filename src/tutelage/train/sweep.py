@@ -17,6 +17,7 @@ from ..data.rows import Rows
 from ..teachers import thread_budget
 from ..teaching import Distillation
 from .fit import Epoch, Fitted, fit
+from .labels import learnable
 from .lanes import differs
 from .race import Race
 from .settings import SMALL, Plateau, Training, autocast, device_of, fresh_student
@@ -85,7 +86,7 @@ def sweep(
     if not names or len(set(names)) != len(names):
         double = sorted({name for name in names if names.count(name) > 1})
         raise InputError(f"a sweep needs at least one lane, all under different names; given twice: {double}")
-    refused = {i: reason for i, lane in enumerate(lanes) if (reason := _refused(lane.target, lanes[0].target))}
+    refused = {i: reason for i, lane in enumerate(lanes) if (reason := _refused(lane.target, lanes[0].target, rows))}
     able = [i for i in range(len(lanes)) if i not in refused]
     made: dict[int, nn.Module] = {}
     reason = _setting(training)
@@ -107,7 +108,7 @@ def sweep(
 def why_alone(make: nn.Module | Callable[[], nn.Module], lane: Lane, rows: Rows, training: Training) -> str | None:
     """Why such students would be trained one by one, in plain words; None: they are trained together."""
     made = fresh_student(make, lane.seed).to(device_of(training.device))
-    return _setting(training) or _refused(lane.target, lane.target) or _unlike([made], lane, rows, training)
+    return _setting(training) or _refused(lane.target, lane.target, rows) or _unlike([made], lane, rows, training)
 
 
 def _together(
@@ -123,7 +124,7 @@ def _together(
         ready = {id(lane.target): lane.target for lane in lanes}
         for key, target in ready.items():
             if target.means is None:
-                ready[key] = target.prepared(rows.batches(rows.taught, 4096, inputs=False))
+                ready[key] = target.prepared(rows.lessons())
         targets = [ready[id(lane.target)] for lane in lanes]
         names, seeds = [lane.name for lane in lanes], [lane.seed for lane in lanes]
         return Race(names, students, targets, seeds, rows, training, device_of(training.device)).run(tell)
@@ -164,7 +165,7 @@ def _setting(training: Training) -> str | None:
     return f"{asked[0]} was asked for, which is kept per student" if asked else None
 
 
-def _refused(target: Distillation, first: Distillation) -> str | None:
+def _refused(target: Distillation, first: Distillation, rows: Rows) -> str | None:
     """Why this lane has to be trained alone."""
     if len(target.trainable):
         return f"{', '.join(target.trainable)} learns beside the student"
@@ -174,6 +175,8 @@ def _refused(target: Distillation, first: Distillation) -> str | None:
         return f"{', '.join(hint.name for hint in target.hints)} looks at layers of a single student"
     if "random" in target.fusion.needs:
         return f"fusion {target.fusion.name!r} draws random numbers, in the order of a single training"
+    if learnable(rows, target) is not rows:
+        return "it learns from labels alone, which views without labels do not have, and sees the rows as they are"
     return None if target.task == first.task else "its task differs from that of the first lane"
 
 

@@ -20,7 +20,7 @@ from ..teaching import Distillation, Hint, Objective
 from ..teaching.compared import Differences
 from ..teaching.ensemble import Ensemble
 from ..teaching.heldout import flag_seen, learn, unseen
-from ..teaching.teach import TeachProgress
+from ..teaching.progress import TeachProgress
 from .choice import Choice
 from .choose import best_single
 from .evaluate import Performance, answers, quality

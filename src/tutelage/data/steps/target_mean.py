@@ -10,6 +10,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 
 from ...core import InputError
+from ..hashed import golden, mixed
 from ..sketch import Sums
 from .lookup import look_up
 from .step import Column, Given, Kind, Role, State, Summaries, check_columns, plain
@@ -155,7 +156,5 @@ class TargetMean:
 
 def fold_of(row: np.ndarray, folds: int, seed: int) -> np.ndarray:
     """The fold of each row number, int64 [N]: a hash, so that it depends on nothing else."""
-    mixed = row.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15) * np.uint64(seed + 1)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return ((mixed ^ (mixed >> np.uint64(31))) % np.uint64(folds)).astype(np.int64)
+    state = row.astype(np.uint64) + golden(seed + 1)
+    return (mixed(state) % np.uint64(folds)).astype(np.int64)

@@ -1,0 +1,68 @@
+"""Crops: images shifted by a few pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, final
+
+import numpy as np
+
+from ...core import Columns, InputError
+from .chance import Draw
+from .images import plane
+
+
+@final
+@dataclass(frozen=True)
+class Crop:
+    """Images padded on all sides and cut to their size again at a random place, all columns of a row alike.
+
+    He et al. 2016. The label stays.
+
+    Args:
+        columns: images [N, H, W], [N, H, W, C] or [N, C, H, W].
+        pad: pixels by which the image may move in each direction.
+        edge: what comes in at the border: `zero`, or `reflect`ed pixels.
+
+    Raises:
+        InputError: pad is below 1; a column holds no images, or images that are not larger than pad.
+    """
+
+    columns: tuple[str, ...]
+    pad: int = 4
+    edge: Literal["zero", "reflect"] = "zero"
+    keeps_label = True
+
+    def __post_init__(self) -> None:
+        if self.pad < 1:
+            raise InputError(f"Crop needs at least 1 pixel of padding, got pad={self.pad}")
+
+    @property
+    def fingerprint(self) -> str:
+        """Its settings."""
+        return repr(self)
+
+    def fitted(self, columns: Columns, train: np.ndarray) -> Crop:
+        """Itself; it learns nothing."""
+        for name, image in columns.items():
+            sides = [image.shape[axis] for axis in plane(image, "Crop", name)]
+            if min(sides) <= self.pad:
+                raise InputError(f"Crop(pad={self.pad}) needs larger images than {sides} of column {name!r}: pad less")
+        return self
+
+    def __call__(self, given: Columns, row: np.ndarray, draw: Draw) -> dict[str, np.ndarray]:
+        """See `Applied`."""
+        shift = draw.below(2 * self.pad + 1, 2) - self.pad
+        return {name: self._moved(image, shift, plane(image, "Crop", name)) for name, image in given.items()}
+
+    def _moved(self, image: np.ndarray, shift: np.ndarray, axes: tuple[int, int]) -> np.ndarray:
+        for number, axis in enumerate(axes):
+            size = image.shape[axis]
+            at = np.arange(size) + shift[:, number, None]
+            if self.edge == "reflect":
+                at = np.abs(at)
+                at = np.where(at >= size, 2 * (size - 1) - at, at)
+            place = at.reshape(len(at), *(size if a == axis else 1 for a in range(1, image.ndim)))
+            image = np.take_along_axis(image, place.clip(0, size - 1), axis)
+            image[np.broadcast_to((place < 0) | (place >= size), image.shape)] = 0
+        return image
