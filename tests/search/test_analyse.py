@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from outside import DATA, absent
-from search.places import cloud_ground, cloud_rows, heart_rows, heart_teachers
+from search.places import cloud_ground, cloud_rows, cloud_teachers, heart_rows, heart_teachers, student
 from tutelage.nets import MLP
 from tutelage.search import Analysis, analyse, ground_of
 from tutelage.search.proxy import without
-from tutelage.search.versions import balanced, fewer_labels, inverse_frequency, skewed, smaller, versions
+from tutelage.search.versions import balanced, classes_of, fewer_labels, inverse_frequency, skewed, smaller, versions
+from tutelage.teachers import RuleTeacher
 from tutelage.train import Training
 
 
@@ -104,6 +105,15 @@ def test_no_version_learns_from_a_judged_row() -> None:
     for version in versions(ground, without(ground.rows, judged), judged):
         assert not np.isin(judged, np.union1d(version.rows.train, version.rows.validation)).any()
         assert np.isin(version.judged, judged).all()
+
+
+def test_the_class_of_a_row_is_found_where_a_teacher_votes() -> None:
+    rows = cloud_rows()
+    rule = RuleTeacher(lambda row: "yes" if row["x0"] > 1 else None, reads="x0", classes=("no", "yes"), name="rule")
+    ground = ground_of(student, rows, (*cloud_teachers(rows), rule), training=Training(epochs=1))
+    known = classes_of(ground, rows, ground.trial.heldout)
+    assert (known[rows.labelled_train] == rows.target[rows.labelled_train]).all()
+    assert (known[rows.train] == rows.target[rows.train]).mean() > 0.7
 
 
 @pytest.mark.slow

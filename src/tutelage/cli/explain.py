@@ -7,6 +7,7 @@ from pathlib import Path
 
 import tyro
 
+from ..core import require
 from ..search import explain, keep_found
 from . import show
 from .ground import ground_again
@@ -32,6 +33,7 @@ class ExplainOptions:
 def explain_command(arguments: list[str]) -> None:
     """Explains, prints, and writes the chapter into the run's page; a killed command goes on where it was."""
     options = tyro.cli(ExplainOptions, args=arguments, prog="tutelage explain")
+    require("captum", extra="explain", why="explain a run")
     with show.progress() as listener:
         ground = ground_again(options.run, None, listener, chosen=True)
         first = ground.trial.seed

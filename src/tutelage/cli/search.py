@@ -7,6 +7,7 @@ from pathlib import Path
 
 import tyro
 
+from ..core import require
 from ..search import keep_found, search_best, write_recipe
 from . import show
 from .ground import ground_again
@@ -38,6 +39,7 @@ class SearchOptions:
 def search_command(arguments: list[str]) -> None:
     """Searches, prints the front of quality against cost, and writes the winner as a recipe; a killed one goes on."""
     options = tyro.cli(SearchOptions, args=arguments, prog="tutelage search")
+    require("optuna", extra="search", why="search settings")
     with show.progress() as listener:
         ground = ground_again(options.run, None, listener)
         found = search_best(

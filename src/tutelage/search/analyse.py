@@ -82,7 +82,8 @@ def about_models(judged: Mapping[str, Judged]) -> Question:
     own = next(one for one in lines if one.name == DISTILLED)
     beaten = [one.name for one in lines if one.gain is not None and one.gain[2] < 0]
     better = [one.name for one in lines if one.gain is not None and one.gain[1] > 0]
-    words = f"The distilled student reaches {own.quality:.3f}; best is {best}."
+    first = "the best here" if best == DISTILLED else f"best is {best}"
+    words = f"The distilled student reaches {own.quality:.3f}, {first}."
     words += f" Beyond chance it beats {', '.join(beaten)}." if beaten else " Beyond chance it beats nobody."
     words += f" Beyond chance it is beaten by {', '.join(better)}." if better else ""
     note = "Trees and linear models learn from the student's own labelled rows."

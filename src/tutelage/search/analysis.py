@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -58,13 +59,20 @@ class Question:
 
     def chapter(self, check: Check | None = None) -> Chapter:
         """A section of the page of a run."""
-        rows = tuple(
-            (one.name, fixed(one.quality, 3), fixed(one.loss, 3), _between(one.gain), one.detail) for one in self.lines
-        )
+        header, rows = self._cells()
         note = f"{self.rows} rows that nothing here has learnt from. Brackets: 95 %, paired, over rows. {self.note}"
-        sheet = Sheet("Evidence", ("", "quality", "loss", f"against {self.against}", ""), rows, note.rstrip())
+        sheet = Sheet("Evidence", header, rows, note.rstrip())
         sheets = (sheet,) if check is None else (sheet, check_sheet(check))
         return Chapter(f"analyse-{self.key}", self.title, f"{self.title}", self.verdict, sheets)
+
+    def _cells(self) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+        """Heading and rows; quality only where something has one."""
+        shown = not all(math.isnan(one.quality) for one in self.lines)
+        rows = [
+            (one.name, *([fixed(one.quality, 3)] * shown), fixed(one.loss, 3), _between(one.gain), one.detail)
+            for one in self.lines
+        ]
+        return ("", *(["quality"] * shown), "loss", f"against {self.against}", ""), tuple(rows)
 
 
 @dataclass(frozen=True)

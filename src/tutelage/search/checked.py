@@ -14,6 +14,9 @@ from ..train.evaluate import answers, quality
 from .ground import Ground
 from .proxy import Candidate, train_candidates
 
+SEEDS = 5
+"""Students per candidate at least: the intervals of two or three seeds are too wide to say anything."""
+
 
 @dataclass(frozen=True)
 class Checked:
@@ -65,11 +68,17 @@ def check_advice(
         candidates: who is judged.
         advised: name of the one that was advised.
         reference: name of the one that it is compared with.
-        seeds: of the students, paired.
+        seeds: of the students, paired; more are added up to five.
         why: noted down with the opening of the test rows.
     """
-    trained = train_candidates(ground, ground.rows, ground.trial.heldout, candidates, seeds)
+    trained = train_candidates(ground, ground.rows, ground.trial.heldout, candidates, enough(seeds))
     return check_trained(ground, trained, advised, reference, why)
+
+
+def enough(seeds: Sequence[int]) -> tuple[int, ...]:
+    """These seeds, and others up to five."""
+    more = [seed for seed in range(SEEDS + len(seeds)) if seed not in seeds]
+    return (*seeds, *more[: max(0, SEEDS - len(seeds))])
 
 
 def check_trained(

@@ -138,7 +138,7 @@ def _attributed(ground: Ground, asked: Asked, candidate: Candidate, seed: int) -
         gradients, error = by_gradients(asked, student)
         attributed[GRADIENTS] = (gradients, by_gradients(asked, blank)[0])
         if error > 0.05:
-            found["notes"].append(f"integrated gradients of a row add up to within {error:.2f} of what they should")
+            found["notes"].append(f"integrated gradients of a row add up to within {error:.1f} of what they should")
     except InputError as error:
         found["notes"].append(f"no integrated gradients: {error}")
     for name, (own, other) in attributed.items():
@@ -232,9 +232,11 @@ def _verdict(
 ) -> str:
     parts: list[str] = []
     if trust:
-        most = max(trust, key=lambda name: trust[name])
-        even = trust[most] - min(trust.values()) < 0.01
-        parts.append("All formed the targets alike." if even else f"{most!r} formed most of them ({trust[most]:.0%}).")
+        top = max(trust.values())
+        most = [name for name in trust if top - trust[name] < 0.01]
+        share = f"most of them ({top:.0%}{' each' if len(most) > 1 else ''})"
+        alike = len(most) == len(trust)
+        parts.append("All formed the targets alike." if alike else f"{', '.join(map(repr, most))} formed {share}.")
     named = ", ".join(one.group for one in importances[:3])
     parts.append(f"The student looks at {named} most.")
     for one in methods:

@@ -13,7 +13,7 @@ from ..core import InputError, require
 from ..data import Rows
 from ..report.codec import decode, encode
 from .best import Best
-from .checked import Check, check_trained
+from .checked import Check, check_trained, enough
 from .front import fronted, tried_of, winner_of
 from .ground import Ground
 from .journal import Journal
@@ -179,10 +179,9 @@ def _best(ground: Ground, place: Place, journal: Journal, seeds: Sequence[int], 
     own = next(one for one in tried if one.setting == winner)
     better, error = gain(rights[winner], rights[start])
     words = f"The winner is {winner}: it reaches {own.quality:.3f} on {rows} held-out rows with {own.parameters:,} "
-    words += (
-        f"parameters, {better:+.3f} ±{error:.3f} against the default. The best of {len(tried)} settings looks better "
-    )
-    words += "than it is."
+    words += f"parameters, {better:+.3f} ±{error:.3f} against the default"
+    words += ", which may be chance. " if winner != start and better < 2 * error else ". "
+    words += f"The best of {len(tried)} settings looks better than it is."
     checked = _check(ground, place, journal, winner, start, seeds) if check else None
     if checked is not None and checked.advised != checked.reference:
         rise, half = checked.gain()
@@ -195,7 +194,7 @@ def _check(
     ground: Ground, place: Place, journal: Journal, winner: Setting, start: Setting, seeds: Sequence[int]
 ) -> Check:
     """Winner, default and labels alone on the sealed rows, students trained on all training rows."""
-    several = seeds if len(seeds) > 2 else range(3)
+    several = enough(seeds)
     ground.tell("checking the winner", 0, 1)
 
     def work() -> Any:

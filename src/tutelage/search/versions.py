@@ -16,6 +16,7 @@ from ..data import Rows
 from ..fusion import Mean
 from ..fusion.answers import answer_of
 from ..store.fingerprint import digest
+from ..teaching.heldout import calibrated
 from .ground import Ground
 
 SHARES = (0.25, 0.5, 1.0)
@@ -61,15 +62,15 @@ def versions(ground: Ground, rows: Rows, judged: np.ndarray) -> Iterator[Version
         yield Version("labels", f"{share:.0%} of the labels", fewer_labels(rows, share, chance), judged)
     few = rows if _unlabelled(rows) >= 0.2 else fewer_labels(rows, FEW, chance)
     for share in SHARES:
-        yield Version("transfer set", f"{share:.0%} of the other rows", smaller(few, share, chance), judged)
+        yield Version("transfer set", f"{share:.0%} of the rest", smaller(few, share, chance), judged)
     if ground.task.space.kind == "classes":
-        known = classes_of(ground, rows)
+        known = classes_of(ground, rows, np.setdiff1d(ground.trial.heldout, judged))
         yield Version("imbalance", "as it is", rows, judged)
         yield Version("imbalance", "balanced", _kept(rows, balanced(rows.train, known, chance)), judged)
         rare = _kept(rows, skewed(rows.train, known, len(ground.task.space.names), chance))
-        yield Version("imbalance", "half of the classes rare", rare, judged)
+        yield Version("imbalance", "half of classes rare", rare, judged)
         weighted = replace(rare, weight=inverse_frequency(rare, known))
-        yield Version("imbalance", "the same, rare rows weigh more", weighted, judged)
+        yield Version("imbalance", "rare rows weigh more", weighted, judged)
     position = along(rows)
     cut = np.quantile(position[rows.train], 0.6)
     near = rows.train[position[rows.train] <= cut]
@@ -117,10 +118,16 @@ def inverse_frequency(rows: Rows, known: np.ndarray) -> np.ndarray:
     return weight
 
 
-def classes_of(ground: Ground, rows: Rows) -> np.ndarray:
-    """The class of every row as far as training may know it: its label, else what the teachers' mean says; [N]."""
+def classes_of(ground: Ground, rows: Rows, learning: np.ndarray) -> np.ndarray:
+    """The class of every row as far as training may know it: its label, else what the teachers' mean says; [N].
+
+    Args:
+        ground: whose teachers.
+        rows: the table.
+        learning: row numbers that calibrations may learn from.
+    """
     batch = rows.batch(rows.taught, inputs=False)
-    stacked = ground.signals.gather(batch.row, batch.view).stacked()
+    stacked = calibrated(ground.signals, ground.rows.batch(learning, inputs=False), batch).stacked()
     said = answer_of(Mean()(stacked, Context()), stacked)
     found = np.zeros(len(rows), dtype=np.int64)
     found[rows.taught] = torch.where(batch.labelled, batch.target, said.log_probs().argmax(-1)).numpy()

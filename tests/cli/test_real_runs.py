@@ -1,4 +1,4 @@
-"""The four questions to the models of four hospitals, from the command line."""
+"""The four questions to real runs, from the command line: five teachers of digits, the models of four hospitals."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from tutelage.cli import main
 from tutelage.report import Report
 from tutelage.train import load
 
-RECIPE = f"{REPO / 'tests' / 'search' / 'places.py'}:hearts"
+HEARTS = f"{REPO / 'tests' / 'search' / 'places.py'}:hearts"
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not DATA.is_dir(), reason=absent(DATA))
-def test_four_hospitals_are_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "recipe",
+    ["digits", pytest.param(HEARTS, marks=pytest.mark.skipif(not DATA.is_dir(), reason=absent(DATA)), id="hearts")],
+)
+def test_a_run_is_asked(recipe: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = tmp_path / "run"
-    assert main(["run", RECIPE, "--epochs", "8", "--seeds", "1", "--run", str(run)]) == 0
+    assert main(["run", recipe, "--epochs", "8", "--seeds", "1", "--run", str(run)]) == 0
     before = load(run).record["test_openings"]
     for words in (
         ["select", "--seeds", "1"],
