@@ -119,7 +119,7 @@ def _said(answer: Any, place: int, trial: Trial) -> str:
 
 def _label(batch: Any, place: int, trial: Trial) -> str:
     if not bool(batch.labelled[place].any()):
-        return "not labelled"
+        return "none"
     if trial.rows.space.kind == "classes":
         return trial.rows.space.names[int(batch.target[place])]
     if trial.rows.space.kind == "scores":
