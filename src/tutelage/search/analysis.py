@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
-from ..report import Chapter, Sheet, Table
-from ..report.codec import decode, encode
+from ..report import Chapter, Sheet
 from ..report.numbers import fixed
 from .checked import Check, check_sheet
+from .record import Record
 
 Key = Literal["models", "data", "teachers", "fusion"]
 Gain = tuple[float, float, float]
@@ -76,7 +75,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Analysis:
+class Analysis(Record):
     """Four questions on the user's own data.
 
     Attributes:
@@ -84,13 +83,9 @@ class Analysis:
         check: the advised fusion on sealed test rows; None where it was not asked for.
     """
 
+    key: ClassVar[str] = "analyse"
     questions: tuple[Question, ...]
     check: Check | None = None
-
-    @property
-    def key(self) -> str:
-        """The command that finds it out."""
-        return "analyse"
 
     def question(self, key: Key) -> Question:
         """One of the four."""
@@ -99,21 +94,6 @@ class Analysis:
     def chapters(self) -> tuple[Chapter, ...]:
         """One section of the page per question; the check stands with the fusion."""
         return tuple(one.chapter(self.check if one.key == "fusion" else None) for one in self.questions)
-
-    def table(self, width: int | None = None) -> Table:
-        """All chapters as printable text."""
-        made = [chapter.table(width) for chapter in self.chapters()]
-        titled = [f"{one.title}\n\n{text}" for one, text in zip(self.questions, made, strict=True)]
-        return Table("\n\n".join(titled), "".join(text.html for text in made))
-
-    def to_json(self) -> str:
-        """The record as strict JSON."""
-        return json.dumps(encode(self), indent=1, allow_nan=False)
-
-    @classmethod
-    def from_json(cls, text: str) -> Any:
-        """Back from `to_json`."""
-        return decode(cls, json.loads(text), "analysis")
 
 
 def _between(gain: Gain | None) -> str:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
-from ..report import Chapter, Sheet, Table
-from ..report.codec import decode, encode
+from ..report import Chapter, Sheet
 from ..report.numbers import count, fixed
 from ..report.report import write_text
 from .checked import Check, check_sheet
+from .record import Record
 from .space import Setting
 
 HEADER = ("teachers", "fusion", "term", "at", "soft", "student", "quality", "loss", "parameters")
@@ -39,7 +38,7 @@ class Tried:
 
 
 @dataclass(frozen=True)
-class Best:
+class Best(Record):
     """The settings that were tried, and the winner.
 
     Attributes:
@@ -53,6 +52,7 @@ class Best:
         check: winner and start on sealed test rows; None where it was not asked for.
     """
 
+    key: ClassVar[str] = "search"
     winner: Setting
     start: Setting
     tried: tuple[Tried, ...]
@@ -61,11 +61,6 @@ class Best:
     seconds: float
     verdict: str
     check: Check | None = None
-
-    @property
-    def key(self) -> str:
-        """The command that finds it out."""
-        return "search"
 
     def front(self) -> tuple[Tried, ...]:
         """What nothing else beats in both quality and size, smallest first."""
@@ -80,19 +75,6 @@ class Best:
         lead = "Teachers, fusion, objective, temperature, soft share and student size, searched on held-out rows."
         notes = tuple(dict.fromkeys(self.refused))[:5]
         return (Chapter("search", "Search of settings", lead, self.verdict, sheets, notes),)
-
-    def table(self, width: int | None = None) -> Table:
-        """The chapter as printable text."""
-        return self.chapters()[0].table(width)
-
-    def to_json(self) -> str:
-        """The record as strict JSON."""
-        return json.dumps(encode(self), indent=1, allow_nan=False)
-
-    @classmethod
-    def from_json(cls, text: str) -> Any:
-        """Back from `to_json`."""
-        return decode(cls, json.loads(text), "search")
 
 
 def _lines(tried: Sequence[Tried]) -> tuple[tuple[str, ...], ...]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
-from ..report import Chapter, Sheet, Table
-from ..report.codec import decode, encode
+from ..report import Chapter, Sheet
 from ..report.numbers import fixed, percent
 from .faithful import Faith
+from .record import Record
 
 SHOWN = 20
 """Most groups and rows in a table; the record holds all."""
@@ -91,7 +90,7 @@ class SealedOrder:
 
 
 @dataclass(frozen=True)
-class Explanation:
+class Explanation(Record):
     """Who formed the targets, what the student looks at, and whether to believe it.
 
     Attributes:
@@ -108,6 +107,7 @@ class Explanation:
         notes: remarks.
     """
 
+    key: ClassVar[str] = "explain"
     verdict: str
     trust: Mapping[str, float]
     sources: Mapping[str, float]
@@ -132,27 +132,9 @@ class Explanation:
             self.notes,
         )
 
-    @property
-    def key(self) -> str:
-        """The command that finds it out."""
-        return "explain"
-
     def chapters(self) -> tuple[Chapter, ...]:
         """The one section."""
         return (self.chapter(),)
-
-    def table(self, width: int | None = None) -> Table:
-        """The chapter as printable text."""
-        return self.chapter().table(width)
-
-    def to_json(self) -> str:
-        """The record as strict JSON."""
-        return json.dumps(encode(self), indent=1, allow_nan=False)
-
-    @classmethod
-    def from_json(cls, text: str) -> Any:
-        """Back from `to_json`."""
-        return decode(cls, json.loads(text), "explanation")
 
 
 def _taught(found: Explanation) -> Sheet:

@@ -4,32 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from ..core import MissingExtraError
-from ..report import Chapter, Report
+from ..report import Report
 from ..report.report import write_text
 from ..train.run import read_record, write_record
 from .ground import Ground
+from .record import Record
 
 
-@runtime_checkable
-class Found(Protocol):
-    """What a command found out: its name, its sections of the page, and the record."""
-
-    @property
-    def key(self) -> str: ...
-
-    def chapters(self) -> tuple[Chapter, ...]:
-        """Sections of the page of a run."""
-        ...
-
-    def to_json(self) -> str:
-        """The record."""
-        ...
-
-
-def keep_found(found: Found, folder: Path, ground: Ground | None = None) -> tuple[Path, ...]:
+def keep_found(found: Record, folder: Path, ground: Ground | None = None) -> tuple[Path, ...]:
     """Writes KEY.json, and the chapters into report.json and report.html; openings of test rows go into run.json.
 
     Args:

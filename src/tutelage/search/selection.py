@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
-from ..report import Chapter, Sheet, Table
-from ..report.codec import decode, encode
+from ..report import Chapter, Sheet
 from ..report.numbers import fixed, milliseconds, percent
 from .checked import Check, check_sheet
 from .profiles import Profile
+from .record import Record
 
 Advice = Literal["use these", "one teacher suffices", "do not distil"]
 
@@ -71,7 +70,7 @@ class Proxy:
 
 
 @dataclass(frozen=True)
-class Selection:
+class Selection(Record):
     """Which teachers to listen to.
 
     Attributes:
@@ -89,6 +88,7 @@ class Selection:
         notes: remarks.
     """
 
+    key: ClassVar[str] = "select"
     advice: Advice
     chosen: tuple[str, ...]
     verdict: str
@@ -110,27 +110,9 @@ class Selection:
         lead = "Which teachers are worth listening to, and whether any is."
         return Chapter("select", "Selection of teachers", lead, self.verdict, tuple(sheets), self.notes)
 
-    @property
-    def key(self) -> str:
-        """The command that finds it out."""
-        return "select"
-
     def chapters(self) -> tuple[Chapter, ...]:
         """The one section."""
         return (self.chapter(),)
-
-    def table(self, width: int | None = None) -> Table:
-        """The chapter as printable text."""
-        return self.chapter().table(width)
-
-    def to_json(self) -> str:
-        """The record as strict JSON."""
-        return json.dumps(encode(self), indent=1, allow_nan=False)
-
-    @classmethod
-    def from_json(cls, text: str) -> Any:
-        """Back from `to_json`."""
-        return decode(cls, json.loads(text), "selection")
 
 
 def _who(found: Selection) -> Sheet:
