@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from ..core import INVARIANTS, Context, InputError, Turn, Weights
 from ..ops.simplex import equal, masked_softmax, normalised
 from .answers import dtype_of
-from .replay import FEATURES, Kept, Sight, normalised_reward, outcome, sight
-from .trust import check_count, unbound
+from .replay import FEATURES, Kept, Policy, Sight, normalised_reward, outcome, sight
+from .trust import check_count
 
 POSITIVE = 1e-8
 
 
-class MTKDRL(nn.Module):
+class MTKDRL(Policy):
     """Weights of an agent that learns by reward; Yang et al. 2025.
 
         h = relu(W s),  w = a_0 softmax(V h + b) + a_1 (1 - softmax(CE)) / (K - 1) + a_2 softmax(KL)
@@ -71,41 +71,14 @@ class MTKDRL(nn.Module):
             self.factor = nn.Parameter(torch.zeros(3))
         self._replay: list[Kept] = []
 
-    def extra_repr(self) -> str:
-        """The settings; nothing of what was learnt."""
-        return ", ".join(f"{name}={value}" for name, value in self._settings().items())
-
-    def bound(self, names: Sequence[str]) -> MTKDRL:
-        """One for these teachers; the same object where it is for them already.
-
-        Raises:
-            InputError: it has been made for other teachers.
-        """
-        fresh = unbound(self.names, names, self.name)
-        return MTKDRL(names, **self._settings()) if fresh else self
-
     def taking(self, teachers: Sequence[int]) -> MTKDRL:
         """One with what was learnt about these teachers, in this order."""
-        chosen = MTKDRL([self.names[teacher] for teacher in teachers], **self._settings())
+        chosen = MTKDRL([self.names[teacher] for teacher in teachers], **self.settings())
         place = list(teachers)
         stem = self.stem.detach().view(self.hidden, -1, FEATURES)[:, place].reshape(self.hidden, -1)
         own = {"stem": stem, "head": self.head.detach()[place], "bias": self.bias.detach()[place]}
         chosen.load_state_dict({**self.state_dict(), **own})
         return chosen
-
-    @property
-    def steers(self) -> Mapping[str, float]:
-        """Nothing."""
-        return {}
-
-    def steering(self, learnt: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Nothing."""
-        return {}
-
-    def forward(self, signals: Any, context: Context) -> Weights:
-        """Weights [T, *items], without gradient."""
-        with torch.no_grad():
-            return self.attached(signals, context, dict(self.named_parameters()))
 
     def attached(self, signals: Any, context: Context, learnt: Mapping[str, Tensor]) -> Weights:
         """The same as a function of its parameters."""
@@ -157,7 +130,8 @@ class MTKDRL(nn.Module):
         state = seen.state.transpose(0, 1).flatten(1)
         return _decided(state, seen.loss, seen.judged, seen.away, valid, learnt)
 
-    def _settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
+        """What it was made with, besides the names."""
         return {"lr": self.lr, "hidden": self.hidden, "dynamic": self.dynamic, "every": self.every}
 
 

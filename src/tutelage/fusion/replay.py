@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ..core import Classes, Context, Turn
+from ..core import Classes, Context, Turn, Weights
 from ..ops.divergences import kl
 from ..ops.simplex import entropy
 from .answers import refusal, truth
+from .trust import unbound
 
 FEATURES = 5
 """Numbers per teacher in a state."""
@@ -52,6 +55,51 @@ class Kept:
     valid: Tensor
     action: Tensor
     reward: Tensor
+
+
+class Policy(nn.Module, ABC):
+    """What fusions that learn by reward share: they are made for some teachers, and steer nothing but weights.
+
+    Attributes:
+        names: the teachers' names; empty until it is bound.
+    """
+
+    name = "policy"
+    names: tuple[str, ...] = ()
+
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """What it was made with, besides the names."""
+
+    @abstractmethod
+    def attached(self, signals: Any, context: Context, learnt: Mapping[str, Tensor]) -> Weights:
+        """Weights as a function of its parameters."""
+
+    def extra_repr(self) -> str:
+        """The settings; nothing of what was learnt."""
+        return ", ".join(f"{name}={value}" for name, value in self.settings().items())
+
+    def bound(self, names: Sequence[str]) -> Policy:
+        """One for these teachers; the same object where it is for them already.
+
+        Raises:
+            InputError: it has been made for other teachers.
+        """
+        return type(self)(names, **self.settings()) if unbound(self.names, names, self.name) else self
+
+    @property
+    def steers(self) -> Mapping[str, float]:
+        """Nothing."""
+        return {}
+
+    def steering(self, learnt: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Nothing."""
+        return {}
+
+    def forward(self, signals: Any, context: Context) -> Weights:
+        """Weights [T, *items], without gradient."""
+        with torch.no_grad():
+            return self.attached(signals, context, dict(self.named_parameters()))
 
 
 def sight(signals: Any, context: Context, who: str) -> Sight:

@@ -12,11 +12,11 @@ from ..core import INVARIANTS, Context, InputError, Turn, Weights
 from ..ops.simplex import equal, normalised
 from .answers import dtype_of
 from .drop import ranks
-from .replay import FEATURES, Kept, Sight, normalised_reward, outcome, sight
-from .trust import check_count, unbound
+from .replay import FEATURES, Kept, Policy, Sight, normalised_reward, outcome, sight
+from .trust import check_count
 
 
-class RLKD(nn.Module):
+class RLKD(Policy):
     """Teachers drawn by a policy that learns by REINFORCE; Yuan et al. 2021.
 
     Teacher t is heard on a row with probability pi_t = sigmoid(v s_t + b_t), s_t five numbers about it there (see
@@ -65,38 +65,11 @@ class RLKD(nn.Module):
         self.bias = nn.Parameter(torch.zeros(len(self.names)))
         self._replay: list[Kept] = []
 
-    def extra_repr(self) -> str:
-        """The settings; nothing of what was learnt."""
-        return ", ".join(f"{name}={value}" for name, value in self._settings().items())
-
-    def bound(self, names: Sequence[str]) -> RLKD:
-        """One for these teachers; the same object where it is for them already.
-
-        Raises:
-            InputError: it has been made for other teachers.
-        """
-        fresh = unbound(self.names, names, self.name)
-        return RLKD(names, **self._settings()) if fresh else self
-
     def taking(self, teachers: Sequence[int]) -> RLKD:
         """One with what was learnt about these teachers, in this order."""
-        chosen = RLKD([self.names[teacher] for teacher in teachers], **self._settings())
+        chosen = RLKD([self.names[teacher] for teacher in teachers], **self.settings())
         chosen.load_state_dict({"slope": self.slope.detach(), "bias": self.bias.detach()[list(teachers)]})
         return chosen
-
-    @property
-    def steers(self) -> Mapping[str, float]:
-        """Nothing."""
-        return {}
-
-    def steering(self, learnt: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Nothing."""
-        return {}
-
-    def forward(self, signals: Any, context: Context) -> Weights:
-        """Weights [T, B]: equal among the teachers that were drawn."""
-        with torch.no_grad():
-            return self.attached(signals, context, dict(self.named_parameters()))
 
     def attached(self, signals: Any, context: Context, learnt: Mapping[str, Tensor]) -> Weights:
         """The same; what was drawn has no gradient."""
@@ -148,7 +121,8 @@ class RLKD(nn.Module):
         """One number per row: the mean over the teachers that were drawn (over all, where none was), [B]."""
         return (gain * normalised(drawn.to(gain), valid)).sum(0)
 
-    def _settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
+        """What it was made with, besides the names."""
         return {"lr": self.lr, "reward": self.reward, "fall": self.fall, "every": self.every}
 
 
