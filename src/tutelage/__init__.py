@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         capture,
     )
     from .data import Rows, read_images, read_table, recipe_for, rows_of
-    from .nets import MLP, Branches, ConvNet, TwoTowers
+    from .nets import MLP, Branches, ConvNet, Generator, Noise, Range, TwoTowers, ranges_of
     from .report import Report
     from .search import analyse, auto, distill, explain, ground_of, search_best, select
     from .store import Store
@@ -50,11 +50,14 @@ if TYPE_CHECKING:
     )
     from .teaching import Distillation, Ensemble, Hint, Live, Memory, Objective, Peers
     from .train import (
+        Grown,
+        Growth,
         Lane,
         OutOfFold,
         Run,
         Training,
         calculate_differences,
+        distill_without_data,
         evaluate_performance,
         fit,
         fit_together,
@@ -69,7 +72,7 @@ if TYPE_CHECKING:
 HOME = {
     "core": "Batch Classes Features InputError Labels Scores Signals Space Step TutelageError Values capture",
     "data": "Rows read_images read_table recipe_for rows_of",
-    "nets": "MLP Branches ConvNet TwoTowers",
+    "nets": "MLP Branches ConvNet Generator Noise Range TwoTowers ranges_of",
     "report": "Report",
     "search": "analyse auto distill explain ground_of search_best select",
     "store": "Store",
@@ -77,8 +80,9 @@ HOME = {
     "teachers": "Binding BoostedTeacher EndpointTeacher EstimatorTeacher FeatureTeacher KerasTeacher "
     "ModuleTeacher OnnxTeacher RankingTeacher RuleTeacher TransformerTeacher aligned bound load_teacher optimised",
     "teaching": "Distillation Ensemble Hint Live Memory Objective Peers",
-    "train": "Lane OutOfFold Run Training calculate_differences evaluate_performance fit fit_together "
-    "generate_distillation_targets generate_predictions load optimize_model sweep train_models",
+    "train": "Growth Grown Lane OutOfFold Run Training calculate_differences distill_without_data "
+    "evaluate_performance fit fit_together generate_distillation_targets generate_predictions load optimize_model "
+    "sweep train_models",
 }
 _WHERE = {name: package for package, names in HOME.items() for name in names.split()}
 
@@ -97,6 +101,9 @@ __all__ = [
     "EstimatorTeacher",
     "FeatureTeacher",
     "Features",
+    "Generator",
+    "Grown",
+    "Growth",
     "Hint",
     "InputError",
     "KerasTeacher",
@@ -106,10 +113,12 @@ __all__ = [
     "Memory",
     "ModuleTeacher",
     "MultiLabel",
+    "Noise",
     "Objective",
     "OnnxTeacher",
     "OutOfFold",
     "Peers",
+    "Range",
     "Ranking",
     "RankingTeacher",
     "Regression",
@@ -135,6 +144,7 @@ __all__ = [
     "calculate_differences",
     "capture",
     "distill",
+    "distill_without_data",
     "evaluate_performance",
     "explain",
     "fit",
@@ -146,6 +156,7 @@ __all__ = [
     "load_teacher",
     "optimised",
     "optimize_model",
+    "ranges_of",
     "read_images",
     "read_table",
     "recipe_for",

@@ -10,11 +10,11 @@ from typing import Any, final
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..core import Columns, InputError, Space
 from ..core.spaces import Answer
-from .batching import Transform, ask_module, evaluating, stacked_inputs
+from .batching import Transform, ask_module, evaluating, numbers_of, stacked_inputs
 from .digest import digest, digest_module
 from .folding import Step, changed
 from .naming import reads_of, rows_in, seen_of, space_of
@@ -131,6 +131,26 @@ class ModuleTeacher:
                 device=device,
                 inference=bool(self.steps),
             )
+
+    def attached(self, columns: Mapping[str, Tensor]) -> Answer:
+        """Its answer with the gradient of the columns, in evaluation mode; all rows at once, on the CPU.
+
+        Args:
+            columns: [B, ...] each, as the module takes them.
+
+        Raises:
+            InputError: as `answer`; or a transform stands between, which knows arrays only.
+        """
+        if self.transform is not None:
+            raise InputError(
+                f"{self._reading.who} has a transform from arrays, through which no gradient goes: give a module that "
+                "takes the columns themselves, or gradient='forward'"
+            )
+        device, dtype = self.numerics
+        with evaluating(self.module):
+            found = self.module(*(columns[name].to(device, dtype) for name in self.reads))
+        scores, scale = numbers_of(found, self._reading)
+        return self._reading.attached(scores, scale=scale)
 
     def run_as(self, steps: Sequence[Step]) -> ModuleTeacher:
         """The same teacher, answering through a faster copy of its module, which is made at the first answer.

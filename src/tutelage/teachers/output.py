@@ -65,18 +65,22 @@ class Reading:
         Raises:
             InputError: wrong width, or numbers that are not what they were declared to be.
         """
-        scores = scores.detach().to("cpu", torch.float32)
+        return self.attached(scores.detach(), scale=None if scale is None else scale.detach(), valid=valid)
+
+    def attached(self, scores: Tensor, *, scale: Tensor | None = None, valid: Tensor | None = None) -> Answer:
+        """`answer`, with the gradient of the scores."""
+        scores = scores.to("cpu", torch.float32)
         scores = scores.unsqueeze(-1) if scores.dim() == 1 else scores
         if self.space.answer is Values:
             self._check_width(scores)
-            scale = None if scale is None else scale.detach().to("cpu", torch.float32).reshape(scores.shape)
+            scale = None if scale is None else scale.to("cpu", torch.float32).reshape(scores.shape)
             return Values.of(scores, scale, valid=valid)
         if self.space.answer is Labels:
             self._check_width(scores)
-            kind = self._settled(scores, valid)
+            kind = self._settled(scores.detach(), valid)
             made = Labels.from_probs if kind == "probs" else Labels.of
             return made(scores, valid=valid)
-        kind = self._settled(scores, valid)
+        kind = self._settled(scores.detach(), valid)
         scores = _two_columns(scores, kind) if scores.dim() == 2 and scores.shape[1] == 1 else scores
         self._check_width(scores)
         if kind == "probs":

@@ -7,6 +7,7 @@ from .evaluate import Cost, Performance, task_of
 from .finish import Finish
 from .fit import Epoch, Fitted, fit
 from .fitted import fit_teacher
+from .growth import Grown, Growth, Round
 from .out_of_fold import OutOfFold
 from .outer import OuterLoop
 from .plans import assistants, born_again, checkpoints, easy_to_hard
@@ -24,6 +25,7 @@ from .steps import (
 from .sweep import Lane, Swept, sweep
 from .together import Together, fit_together
 from .verdict import Worth, worth_it
+from .without_data import distill_without_data
 
 __all__ = [
     "Choice",
@@ -32,11 +34,14 @@ __all__ = [
     "Finish",
     "Finished",
     "Fitted",
+    "Grown",
+    "Growth",
     "Lane",
     "OutOfFold",
     "OuterLoop",
     "Performance",
     "Plateau",
+    "Round",
     "Run",
     "Stage",
     "Staged",
@@ -50,6 +55,7 @@ __all__ = [
     "born_again",
     "calculate_differences",
     "checkpoints",
+    "distill_without_data",
     "easy_to_hard",
     "evaluate_performance",
     "fit",
