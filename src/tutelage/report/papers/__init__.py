@@ -5,6 +5,7 @@ from __future__ import annotations
 from .answers import PAPERS as ANSWERS
 from .choosing import PAPERS as CHOOSING
 from .features import PAPERS as FEATURES
+from .generated import PAPERS as GENERATED
 from .gradient import PAPERS as GRADIENT
 from .learned import PAPERS as LEARNED
 from .meta import PAPERS as META
@@ -23,6 +24,7 @@ CATALOGUE: dict[str, Paper] = {
     **LEARNED,
     **PEERS,
     **META,
+    **GENERATED,
     **SELECTING,
     **VOTES,
 }
