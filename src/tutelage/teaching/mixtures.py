@@ -65,7 +65,7 @@ class Mixer:
         return (
             isinstance(first, Classes)
             and first.scores.numel() >= WIDE
-            and not any(answer.scores.requires_grad for answer in signals.answers)
+            and not any(isinstance(one, Classes) and one.scores.requires_grad for one in signals.answers)
             and isinstance(self.fusion, Blind)
             and not self.objective.apart
             and all(isinstance(term, Mixing) for term in self.objective.terms)

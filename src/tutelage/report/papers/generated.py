@@ -14,12 +14,12 @@ PAPERS: dict[str, Paper] = {
     ),
     "fang2019": Paper(
         "Fang, Gongfan and Song, Jie and Shen, Chengchao and Wang, Xinchao and Chen, Da and Song, Mingli",
-        "Data-Free Adversarial Distillation", 2019, arxiv="1912.11006",
+        "Data-Free Adversarial Distillation", 2019, "arXiv preprint", kind="article", arxiv="1912.11006",
     ),
     "hao2022": Paper(
         "Hao, Zhiwei and Luo, Yong and Wang, Zhi and Hu, Han and An, Jianping",
         "CDFKD-MFS: Collaborative Data-Free Knowledge Distillation via Multi-Level Feature Sharing", 2022,
-        "IEEE Transactions on Multimedia", arxiv="2205.11845",
+        "IEEE Transactions on Multimedia", kind="article", arxiv="2205.11845",
     ),
     "kariyappa2021": Paper(
         "Kariyappa, Sanjay and Prakash, Atul and Qureshi, Moinuddin K.",
