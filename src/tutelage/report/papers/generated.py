@@ -14,7 +14,7 @@ PAPERS: dict[str, Paper] = {
     ),
     "fang2019": Paper(
         "Fang, Gongfan and Song, Jie and Shen, Chengchao and Wang, Xinchao and Chen, Da and Song, Mingli",
-        "Data-Free Adversarial Distillation", 2019, "arXiv preprint", kind="article", arxiv="1912.11006",
+        "Data-Free Adversarial Distillation", 2019, "arXiv preprint", kind="misc", arxiv="1912.11006",
     ),
     "hao2022": Paper(
         "Hao, Zhiwei and Luo, Yong and Wang, Zhi and Hu, Han and An, Jianping",
