@@ -15,9 +15,10 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
 import tutelage as tl
+from tutelage.core import Batch, Classes
 from tutelage.fusion import AtHome, Blend, GeometricMean, Mean, Performance
 from tutelage.search.auto import decide
-from tutelage.search.trials import LABELS, Outcome
+from tutelage.search.trials import LABELS, Outcome, outcome_of
 from tutelage.train import open_ensemble, task_of
 from tutelage.train.ensembles import columns_for
 
@@ -63,6 +64,12 @@ def specialists(rows: tl.Rows) -> tuple[Any, ...]:
     )
 
 
+def accuracy_of(fusion: Any, teachers: tuple[Any, ...], rows: tl.Rows) -> float:
+    target = tl.generate_distillation_targets(tl.Memory.of(teachers, rows.columns), rows, fusion)
+    fitted = tl.fit(student(), target, rows, QUICK)
+    return tl.evaluate_performance(fitted.student, rows, task_of(rows)).metrics["accuracy"]
+
+
 def test_specialists_are_heard_where_they_are_at_home() -> None:
     rows = table()
     teachers = specialists(rows)
@@ -73,22 +80,19 @@ def test_specialists_are_heard_where_they_are_at_home() -> None:
     assert choice.judged == "students"
     assert {one.name for one in choice.tried} >= {"at_home", "mean", LABELS}
     assert rows.test.openings == []
-    task, accuracy = task_of(rows), {}
-    source = tl.Memory.of(teachers, rows.columns)
-    for name, fusion in (("auto", choice.fusion), ("mean", Mean())):
-        target = tl.generate_distillation_targets(source, rows, fusion)
-        accuracy[name] = tl.evaluate_performance(tl.fit(student(), target, rows, QUICK).student, rows, task)
-    gain = accuracy["auto"].metrics["accuracy"] - accuracy["mean"].metrics["accuracy"]
+    gain = accuracy_of(choice.fusion, teachers, rows) - accuracy_of(Mean(), teachers, rows)
     assert gain > 0.05, "knowing who is at home is worth more than five points here"
 
 
-def test_teachers_of_the_same_rows_are_averaged() -> None:
+def test_teachers_of_the_same_rows_are_weighed_by_what_their_students_achieve() -> None:
     rows, row = table(), np.arange(800)
     forest = RandomForestClassifier(20, random_state=0)
-    choice = asked(rows, (teacher("a", forest, row, rows), teacher("b", LogisticRegression(max_iter=200), row, rows)))
-    assert choice.how in ("default", "blended")
+    teachers = (teacher("a", forest, row, rows), teacher("b", LogisticRegression(max_iter=200), row, rows))
+    choice = asked(rows, teachers)
     assert "the same rows" in choice.why
     assert choice.rows == 60
+    assert {one.name for one in choice.tried} >= {"mean", "elected", "only a", "only b", LABELS}
+    assert accuracy_of(choice.fusion, teachers, rows) > accuracy_of(Mean(), teachers, rows) - 0.01
 
 
 def test_few_labels_tell_nothing() -> None:
@@ -134,6 +138,34 @@ def test_what_is_clearly_better_is_picked() -> None:
     choice = decide({"mean": Mean(), "performance": Performance()}, found, Mean(), "told", "students")
     assert (choice.how, choice.fusion) == ("picked", Performance())
     assert "20.0 ± 4.0 points fewer mistakes" in choice.why
+
+
+def test_what_has_less_loss_and_no_more_mistakes_is_picked() -> None:
+    error = torch.tensor([1.0] * 20 + [0.0] * 80, dtype=torch.float64)
+    loss = torch.linspace(0.2, 0.4, 100, dtype=torch.float64)
+    worse = torch.cat([torch.ones(1, dtype=torch.float64), error[1:]]).index_fill(0, torch.tensor([50, 60]), 1.0)
+    fusions: dict[str, Any] = {"mean": Mean(), "performance": Performance()}
+    found: dict[str, Outcome] = {}
+    for mistakes, how in ((error, "picked"), (worse, "default")):
+        found = {"mean": Outcome(error, loss), "performance": Outcome(mistakes, 0.5 * loss)}
+        choice = decide(fusions, found, Mean(), "told", "students")
+        assert choice.how == how
+    picked = decide(fusions, found | {"performance": Outcome(error, 0.5 * loss)}, Mean(), "told", "students")
+    assert "less loss" in picked.why
+    hardly = {"mean": Outcome(error, 1e-4 * loss), "performance": Outcome(error, 0.5e-4 * loss)}
+    assert decide(fusions, hardly, Mean(), "told", "students").how == "default"
+
+
+@pytest.mark.parametrize("sharpness", [1.0, 0.1])
+def test_being_modest_is_no_mistake(sharpness: float) -> None:
+    chance, target = torch.Generator().manual_seed(0), torch.arange(60) % 3
+    logits = torch.randn(60, 3, generator=chance) + 2 * torch.nn.functional.one_hot(target, 3)
+    known, answered = torch.ones(3, dtype=torch.bool), torch.ones(60, dtype=torch.bool)
+    whole = Classes(logits, "logits", known, answered)
+    modest = Classes(sharpness * logits, "logits", known, answered)
+    parts = [modest.take(slice(0, 30)), modest.take(slice(30, 60))]
+    told = Batch.of({}, target, row=torch.arange(60))
+    assert torch.allclose(outcome_of(parts, told).loss, outcome_of([whole], told).loss, atol=1e-6)
 
 
 def test_what_may_be_better_is_blended() -> None:

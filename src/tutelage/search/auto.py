@@ -4,9 +4,11 @@ Without labels: where teachers are at home. When they were trained on different 
 row resembles, the default is `AtHome`, else the plain mean, the fixed fusion with the least regret in
 `benchmarks/quality.py`.
 
-With labels: every plausible fusion, the best single teachers and labels alone teach a student on all held-out rows but
-a third, three times over, and are compared on what was left out; all as batched sweeps (`trials`). The default is left
-only for what beats it beyond chance.
+With labels: every plausible fusion, the best single teacher (`Elected`) and labels alone teach a student on all
+held-out rows but a third, three times over, and are compared on what was left out; all as batched sweeps (`trials`).
+The default is left only for what beats it beyond chance: in mistakes, or in loss where it makes no more mistakes.
+Losses tell more apart than mistakes do; they are compared at the temperature that suits each, since a student of many
+teachers is modest.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from torch import Tensor, nn
 
 from ..core import Fusion, Signals, SignalSource, Teacher
 from ..data import Rows
-from ..fusion import Blend, Mean
+from ..fusion import Blend, Elected, Mean
 from ..teaching import Objective
 from ..train.choice import Choice, Tried
 from ..train.choose import candidates
@@ -86,6 +88,8 @@ def plausible(signals: Signals, rows: Rows, default: Fusion, home: Fusion | None
     usual = candidates(task_of(rows)) if len(answers) > 1 else ()
     found = {default.name: default, "mean": Mean()}
     found |= {fusion.name: fusion for fusion in usual if alike or fusion.gives == "weights"}
+    if usual and task_of(rows).space.kind != "scores":
+        found["elected"] = Elected()
     return found | ({} if home is None else {home.name: home})
 
 
@@ -107,11 +111,12 @@ def decide(
     words = f"{told}; {rows} held-out rows, {len(tried)} candidates judged by their {judged}"
     made: dict[str, Any] = {"tried": tried, "rows": rows, "judged": judged}
     rivals = [one for one in tried if one.name in fusions and one.name != default.name]
-    best = max(rivals, key=lambda one: one.z, default=None)
+    best = max((one for one in rivals if one.better(SURE)), key=lambda one: one.z + one.z_loss, default=None)
     chosen, how, final = default, "default", next(one for one in tried if one.name == default.name)
-    if best is not None and best.z >= SURE:
+    if best is not None:
         chosen, how, final = fusions[best.name], "picked", best
         words = f"{words}: {best.name} makes {_points(best)} fewer mistakes than {default.name}"
+        words += "" if best.z >= SURE else f" and has {best.loss_gain:.3f} ± {best.loss_error:.3f} less loss"
     else:
         near = [fusions[one.name] for one in rivals if one.z >= LIKELY]
         steady = [one for one in near if not one.needs - {"labels", "source"}]
@@ -123,7 +128,7 @@ def decide(
     alone = next((one for one in tried if one.name == LABELS), None)
     if alone is not None:
         against = _tried(LABELS, outcomes[LABELS], outcomes[final.name])
-        if against.z >= SURE and alone.loss < final.loss:
+        if against.better(SURE) and alone.loss < final.loss:
             words = f"{words}; labels alone make {_points(against)} fewer mistakes than that: do not distil"
             return Choice(chosen, "declined", words, **made)
     return Choice(chosen, how, words, **made)  # pyright: ignore[reportArgumentType]
@@ -131,8 +136,10 @@ def decide(
 
 def _tried(name: str, outcome: Outcome, base: Outcome) -> Tried:
     gain = base.error - outcome.error
-    error = float(gain.std()) / len(gain) ** 0.5 if len(gain) > 1 else 0.0
-    return Tried(name, float(outcome.error.mean()), float(outcome.loss.mean()), float(gain.mean()), error)
+    less = base.loss - outcome.loss
+    error, loss_error = (float(d.std()) / len(d) ** 0.5 if len(d) > 1 else 0.0 for d in (gain, less))
+    mistakes, loss = float(outcome.error.mean()), float(outcome.loss.mean())
+    return Tried(name, mistakes, loss, float(gain.mean()), error, float(less.mean()), loss_error)
 
 
 def _points(one: Tried) -> str:

@@ -7,7 +7,7 @@ students that are too large for that are not trained: the fused ensembles are ju
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from ..data.rows import batch_count
 from ..fusion import Mean
 from ..fusion.answers import answer_of
 from ..teaching import Distillation, Objective
+from ..teaching.calibration import calibrate
 from ..teaching.heldout import row_loss
 from ..train.choose import cross_fit, folds_of, heldout_loss
 from ..train.evaluate import answers, task_of
@@ -41,7 +42,8 @@ class Outcome:
 
     Attributes:
         error: 1 for a mistake (labels: their share), for values and rankings the loss; float64 [N].
-        loss: cross-entropy or squared error, float64 [N].
+        loss: float64 [N]; squared error, or cross-entropy at the one temperature that suits the candidate, so that
+            being modest is no mistake.
     """
 
     error: Tensor
@@ -75,7 +77,8 @@ def judge(
     plain = replace(training, checkpoint=None, tensorboard=None, profile=None, seed=seed)
     example = generate_distillation_targets(source, rows, Mean(), objective, known)
     alone = why_alone(student, Lane("one", example, seed), rows, plain)
-    found: dict[str, list[tuple[Tensor, Tensor]]] = {}
+    found: dict[str, list[Any]] = {}
+    asked_of: list[np.ndarray] = []
     for number in range(PARTS):
         hidden, shown = known[part == number], known[part != number]
         if not len(hidden):
@@ -88,13 +91,20 @@ def judge(
         else:
             answered = {name: _fused(target, told) for name, target in targets.items()}
         for name, answer in answered.items():
-            found.setdefault(name, []).append(row_errors(answer, told))
-    whole = {
-        name: Outcome(torch.cat([e for e, _ in parts]), torch.cat([loss for _, loss in parts]))
-        for name, parts in found.items()
-        if sum(len(e) for e, _ in parts) == len(known)
-    }
+            found.setdefault(name, []).append(answer)
+        asked_of.append(hidden)
+    told = rows.batch(np.concatenate(asked_of), inputs=False, truth=True)
+    whole = {name: outcome_of(parts, told) for name, parts in found.items() if len(parts) == len(asked_of)}
     return whole, "students" if alone is None else "ensembles"
+
+
+def outcome_of(parts: Sequence[Any], told: Batch) -> Outcome:
+    """From the answers of a candidate about the hidden rows, part by part, to what it achieved."""
+    answer = type(parts[0]).concat(parts)
+    error, loss = row_errors(answer, told)
+    if answer.kind_of_space in ("classes", "labels"):
+        _, loss = row_errors(calibrate(answer, told.target, told.labelled).apply(answer), told)
+    return Outcome(error, loss)
 
 
 def row_errors(answer: Any, batch: Batch) -> tuple[Tensor, Tensor]:

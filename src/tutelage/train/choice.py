@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from ..core import Fusion
 
+NOTICEABLE = 0.005
+"""Nats a row; where all students are right, a smaller difference may well be beyond chance and means nothing."""
 How = Literal["asked", "default", "picked", "blended", "declined"]
 
 
@@ -17,9 +19,11 @@ class Tried:
     Attributes:
         name: of the fusion, `labels only`, or `only NAME` for a single teacher.
         error: mean over the rows: share of mistakes, or for numbers and rankings the loss.
-        loss: mean cross-entropy, or squared error.
+        loss: mean cross-entropy at the one temperature that suits it, or squared error.
         gain: mean paired difference of the error to the default; above 0 this candidate is better.
         standard_error: of `gain`.
+        loss_gain: the same of the loss.
+        loss_error: of `loss_gain`.
     """
 
     name: str
@@ -27,11 +31,22 @@ class Tried:
     loss: float
     gain: float
     standard_error: float
+    loss_gain: float = 0.0
+    loss_error: float = 0.0
 
     @property
     def z(self) -> float:
-        """How many standard errors it is better."""
+        """By how many standard errors it makes fewer mistakes."""
         return self.gain / max(self.standard_error, 1e-12)
+
+    @property
+    def z_loss(self) -> float:
+        """By how many standard errors its loss is less."""
+        return self.loss_gain / max(self.loss_error, 1e-12)
+
+    def better(self, sure: float) -> bool:
+        """Whether it makes fewer mistakes beyond chance, or no more of them and noticeably less loss beyond chance."""
+        return self.z >= sure or (self.z_loss >= sure and self.loss_gain >= NOTICEABLE and self.gain >= 0)
 
 
 @dataclass(frozen=True)
