@@ -105,6 +105,7 @@ def test_forward_differences_agree_with_the_exact_gradient(fusion: Any) -> None:
     assert float(nn.functional.cosine_similarity(exact.flatten(), moved.flatten(), dim=0)) > near
 
 
+@pytest.mark.slow
 def test_fewer_directions_are_right_on_average() -> None:
     exact = slope([through()], gradient="exact")
     asked = adversary([closed()], replace(QUICK, gradient="forward", directions=1, width=2e-3))
@@ -187,6 +188,8 @@ def test_questions_are_counted_and_nothing_else_is_asked() -> None:
     assert "rule 1,144" in found.verdict
     assert len(found.history) == 3
     assert not found.student.training
+    rows = tl.rows_of({"x": np.random.default_rng(0).uniform(-2, 2, (60, 2)).astype(np.float32)}, np.arange(60) % 3)
+    assert 0.0 <= tl.evaluate_performance(found.student, rows).metrics["accuracy"] <= 1.0
 
 
 def test_noise_learns_nothing_and_the_same_seed_gives_the_same_student() -> None:
@@ -204,6 +207,7 @@ def test_fusions_that_look_at_answers_alone_work(fusion: Any) -> None:
     assert all(np.isfinite(one.loss) and np.isfinite(one.apart) for one in found.history)
 
 
+@pytest.mark.slow
 def test_other_kinds_of_answers() -> None:
     net = nn.Linear(2, 2)
     labels = tl.ModuleTeacher(net, reads="x", space=Space(Labels, ("p", "q")), output="logits")
@@ -232,6 +236,15 @@ def test_what_does_not_fit_is_named() -> None:
         call(teachers=[closed()], growth=replace(QUICK, gradient="exact"))
     with pytest.raises(InputError, match=r"answered shape \(8, 4\), but 3 classes"):
         call(student=nn.Linear(2, 4))
+    with pytest.raises(InputError, match="no parameters that learn"):
+        call(student=nn.Linear(2, 3).requires_grad_(False))
+    broken = nn.Linear(2, 3)
+    nn.init.constant_(broken.bias, float("nan"))
+    sick = tl.ModuleTeacher(broken, reads="x", name="sick", classes=TASK.classes, output="logits")
+    with pytest.raises(InputError, match=r"'sick' answered NaN or infinity in 8 of 8 rows"):
+        call(teachers=[sick])
+    with pytest.raises(InputError, match=r"became NaN or infinite in round 1: lower rate"):
+        call(objective=Objective((terms.KL(2.0),), (float("inf"),)))
     with pytest.raises(InputError, match="no teachers"):
         call(teachers=[])
     with pytest.raises(InputError, match=r"makes \['y'\], and the inputs are \['x'\]"):

@@ -83,6 +83,8 @@ def distill_without_data(
     fusion = _usable(fusion or Mean())
     maker = generator or Generator(inputs, noise=growth.noise, hidden=growth.hidden, form=growth.form, seed=seed)
     asked = _checked([in_names(teacher, task.space) for teacher in teachers], maker, inputs, growth)
+    device = next((p.device for p in student.parameters()), torch.device("cpu"))
+    maker.to(device)
     chance = torch.Generator().manual_seed(seed)
     objective = replace(objective or default_objective(task), soft=1.0)
     nobody = Generated(Signals(tuple(one.name for one in asked), tuple(_nothing(task) for _ in asked)))
@@ -96,7 +98,7 @@ def distill_without_data(
             history = tuple(game.round(step) for step in range(growth.steps))
             student.eval()
             maker.eval()
-            agreement = {"generated": game.agreement(maker), "even": game.agreement(Noise(inputs))}
+            agreement = {"generated": game.agreement(maker), "even": game.agreement(Noise(inputs).to(device))}
     finally:
         torch.set_rng_state(torch_state)
     questions = dict(game.adversary.questions)
@@ -113,6 +115,8 @@ class _Game:
         self.task = adversary.target.task
         attached = adversary.target.attach(student)
         self.learning = [p for p in attached.parameters() if p.requires_grad]
+        if not self.learning:
+            raise InputError("the student has no parameters that learn: requires_grad is off for all of them")
         self.optimizer = torch.optim.AdamW(self.learning, growth.student_rate)
         own = list(maker.parameters())
         self.climber = torch.optim.Adam(own, growth.rate, betas=(0.5, 0.999)) if own else None
