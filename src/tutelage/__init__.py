@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         capture,
     )
     from .data import Rows, read_images, read_table, recipe_for, rows_of
-    from .nets import MLP, Branches, ConvNet, Generator, Noise, Range, TwoTowers, ranges_of
+    from .nets import MLP, VGG, Branches, ConvNet, Generator, Noise, Range, TwoTowers, ranges_of
     from .report import Report
     from .search import analyse, auto, distill, explain, ground_of, search_best, select
     from .store import Store
@@ -72,7 +72,7 @@ if TYPE_CHECKING:
 HOME = {
     "core": "Batch Classes Features InputError Labels Scores Signals Space Step TutelageError Values capture",
     "data": "Rows read_images read_table recipe_for rows_of",
-    "nets": "MLP Branches ConvNet Generator Noise Range TwoTowers ranges_of",
+    "nets": "MLP VGG Branches ConvNet Generator Noise Range TwoTowers ranges_of",
     "report": "Report",
     "search": "analyse auto distill explain ground_of search_best select",
     "store": "Store",
@@ -88,6 +88,7 @@ _WHERE = {name: package for package, names in HOME.items() for name in names.spl
 
 __all__ = [
     "MLP",
+    "VGG",
     "Batch",
     "Binding",
     "BoostedTeacher",

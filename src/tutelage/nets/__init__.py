@@ -6,9 +6,11 @@ from .generator import Generator, Noise, Range, ranges_of
 from .mlp import MLP
 from .two_towers import TwoTowers
 from .units import InUnits
+from .vgg import VGG
 
 __all__ = [
     "MLP",
+    "VGG",
     "Branch",
     "Branches",
     "ConvNet",

@@ -21,12 +21,7 @@ class ConvNet(nn.Module):
         stages: list[nn.Module] = []
         before = channels
         for width in widths:
-            stages += [
-                nn.Conv2d(before, width, 3, padding=1, bias=False),
-                nn.BatchNorm2d(width),
-                nn.ReLU(),
-                nn.MaxPool2d(2),
-            ]
+            stages += [*convolution(before, width), nn.MaxPool2d(2)]
             before = width
         self.stages = nn.Sequential(*stages)
         self.head = nn.Linear(before, outputs)
@@ -34,9 +29,19 @@ class ConvNet(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """[B, outputs] from images [B, H, W], [B, C, H, W], or bytes [B, H, W, 3]."""
-        if image.dim() == 3:
-            image = image.unsqueeze(1)
-        elif image.shape[-1] in (1, 3) and image.shape[1] not in (1, 3):
-            image = image.permute(0, 3, 1, 2)
-        hidden = self.stages(image.float() * self.scale)
+        hidden = self.stages(channels_first(image).float() * self.scale)
         return self.head(torch.flatten(nn.functional.adaptive_avg_pool2d(hidden, 1), 1))
+
+
+def convolution(before: int, width: int) -> tuple[nn.Module, ...]:
+    """3x3 convolution that keeps the resolution, batch norm, ReLU."""
+    return nn.Conv2d(before, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
+
+
+def channels_first(image: Tensor) -> Tensor:
+    """[B, C, H, W] from that, from [B, H, W], or from [B, H, W, C] with 1 or 3 channels."""
+    if image.dim() == 3:
+        return image.unsqueeze(1)
+    if image.shape[-1] in (1, 3) and image.shape[1] not in (1, 3):
+        return image.permute(0, 3, 1, 2)
+    return image
