@@ -45,7 +45,7 @@ class VGG(nn.Module):
         depths = [depth] * len(widths) if isinstance(depth, int) else list(depth)
         if not depths or len(depths) != len(widths) or min(*depths, *widths, channels, outputs) < 1:
             raise InputError(
-                "VGG needs at least one block, a width and a depth from 1 on for each, and channels and outputs from 1 on; "
+                "VGG needs at least one block, for each a width and a depth from 1, and channels and outputs from 1; "
                 f"got {channels=}, {outputs=}, widths={tuple(widths)}, {depth=}"
             )
         self.blocks = nn.Sequential()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,8 +21,11 @@ from ..teaching import Distillation, Objective
 from ..teaching.sources import Nobody
 from .evaluate import in_names
 from .fit import fit
+from .history import Epoch
 from .out_of_fold import OutOfFold
 from .settings import Training
+
+Told = Callable[[str, Epoch, int], None]
 
 
 def folds(rows: Rows, row: np.ndarray, count: int, seed: int) -> np.ndarray:
@@ -51,6 +56,8 @@ def fit_teacher(
     training: Training,
     reads: Sequence[str] | None = None,
     binding: Binding | None = None,
+    folder: Path | None = None,
+    progress: Told | None = None,
 ) -> Teacher:
     """One model fitted on these labelled rows: an nn.Module by `fit`, anything else by its own `fit(X, y)`.
 
@@ -64,22 +71,30 @@ def fit_teacher(
         training: settings for an nn.Module.
         reads: its columns; the student's unless given.
         binding: the source it learns from: it is fitted on rows that have it, and abstains elsewhere.
+        folder: keeps an nn.Module: a finished one is not trained again, an interrupted one goes on.
+        progress: called after each epoch of an nn.Module with its name, the record and the number of epochs planned.
 
-    Estimators are fitted on the rows whose target is known in every entry.
+    Early stopping and `Plateau` look at the labelled validation rows that are not among `row`. Estimators are fitted on
+    the rows whose target is known in every entry.
 
     Raises:
+        InputError: the folder holds another model, or what `fit` raises.
         LeakageError: a row is a test row.
+        StoreError: the folder cannot be written or read.
     """
     if np.isin(row, rows.test.check(len(rows))).any():
         raise LeakageError(f"{name!r} would be fitted on test rows: choose its rows from rows.train")
     if binding is not None:
-        own = having(rows, row, binding)
-        return bound(fit_teacher(make, rows, own, task, name=name, seed=seed, training=training, reads=reads), binding)
+        rows, row = having(rows, row, binding)
+        options: dict[str, Any] = {"training": training, "reads": reads, "folder": folder, "progress": progress}
+        return bound(fit_teacher(make, rows, row, task, name=name, seed=seed, **options), binding)
     reads = rows.inputs if reads is None else tuple(reads)
     torch.manual_seed(seed)
     model = make()
     if isinstance(model, nn.Module):
-        fit_labels(model, replace(rows, inputs=reads), row, task, training)
+        own = replace(training, checkpoint=folder, tensorboard=None, profile=None)
+        told = None if progress is None else partial(progress, name)
+        fit_labels(model, replace(rows, inputs=reads), row, task, own, told)
         return as_teacher(model, name, reads, row, task)
     if task.space.kind == "scores":
         raise InputError(
@@ -117,18 +132,21 @@ def as_teacher(module: nn.Module, name: str, reads: Sequence[str], row: np.ndarr
     return ModuleTeacher(plain, reads=reads, name=name, space=task.space, output=output, seen=row)
 
 
-def having(rows: Rows, row: np.ndarray, binding: Binding | None) -> np.ndarray:
-    """Those of these row numbers that have a source.
+def having(rows: Rows, row: np.ndarray, binding: Binding | None) -> tuple[Rows, np.ndarray]:
+    """The table with those of its validation rows that have a source, and those of these row numbers that have it.
 
     Raises:
-        InputError: none has it.
+        InputError: none of these rows has it.
     """
     if binding is None:
-        return row
-    own = row[binding.rows({name: rows.columns[name][row] for name in binding.reads if name in rows.columns})]
+        return rows, row
+    own, watched = (
+        one[binding.rows({name: rows.columns[name][one] for name in binding.reads if name in rows.columns})]
+        for one in (row, rows.validation)
+    )
     if not len(own):
         raise InputError(f"none of {len(row)} rows has source {binding.source!r}: nothing can be learnt from it")
-    return own
+    return replace(rows, validation=watched), own
 
 
 def in_units(module: nn.Module, task: Task) -> tuple[nn.Module, Task]:
@@ -141,10 +159,19 @@ def in_units(module: nn.Module, task: Task) -> tuple[nn.Module, Task]:
     return InUnits(module, task.centre, task.spread), Regression(task.columns)
 
 
-def fit_labels(module: nn.Module, rows: Rows, row: np.ndarray, task: Task, training: Training) -> None:
-    """Trains a module on labels alone, through the same loop as a student, without its checkpoint and onlookers."""
-    own = replace(rows.with_labels(row), train=np.asarray(row), validation=np.zeros(0, dtype=np.int64))
-    fit(module, labels_only(task), own, replace(training, checkpoint=None, tensorboard=None, profile=None))
+def fit_labels(
+    module: nn.Module,
+    rows: Rows,
+    row: np.ndarray,
+    task: Task,
+    training: Training,
+    progress: Callable[[Epoch, int], None] | None = None,
+) -> None:
+    """Trains a module on the labels of these rows alone, through the same loop as a student."""
+    known = rows.labelled.reshape(len(rows), -1).any(axis=1)
+    watched = np.setdiff1d(rows.validation[known[rows.validation]], row)
+    shown = rows.with_labels(np.concatenate([row, watched]))
+    fit(module, labels_only(task), replace(shown, train=np.asarray(row), validation=watched), training, progress)
 
 
 def labels_only(task: Task) -> Distillation:
@@ -209,29 +236,26 @@ def variants(
     return found
 
 
-def trained(one: Variant, rows: Rows, row: np.ndarray, task: Task, count: int) -> Teacher:
-    """A teacher fitted on these rows, out of fold when there is more than one fold."""
-    if count > 1:
-        return fitted_out_of_fold(one, rows, row, task, count)
-    return fit_teacher(one.make, rows, row, task, name=one.name, seed=one.seed, training=one.training, reads=one.reads)
+def trained(
+    one: Variant,
+    rows: Rows,
+    row: np.ndarray,
+    task: Task,
+    count: int,
+    folder: Path | None = None,
+    progress: Told | None = None,
+) -> Teacher:
+    """A teacher fitted on these rows, out of fold when there is more than one fold; see `fit_teacher`."""
 
+    def fitted(name: str, own: np.ndarray) -> Teacher:
+        options: dict[str, Any] = {"training": one.training, "reads": one.reads, "progress": progress}
+        place = None if folder is None else folder / name
+        return fit_teacher(one.make, rows, own, task, name=name, seed=one.seed, folder=place, **options)
 
-def fitted_out_of_fold(one: Variant, rows: Rows, row: np.ndarray, task: Task, count: int) -> OutOfFold:
-    """One model per fold, as a teacher that answers these rows out of fold."""
+    if count <= 1:
+        return fitted(one.name, row)
     fold = folds(rows, row, count, one.seed)
-    models = tuple(
-        fit_teacher(
-            one.make,
-            rows,
-            row[fold != held],
-            task,
-            name=f"{one.name}/{held}",
-            seed=one.seed,
-            training=one.training,
-            reads=one.reads,
-        )
-        for held in range(count)
-    )
+    models = tuple(fitted(f"{one.name}/{held}", row[fold != held]) for held in range(count))
     place = np.full(len(rows), -1, dtype=np.int64)
     place[row] = fold
     return OutOfFold(one.name, models, place)

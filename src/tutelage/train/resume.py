@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ from .settings import Training
 FREE = {"checkpoint", "save_every", "tensorboard", "profile", "device", "threads", "compile"}
 """Settings that may change while a training is interrupted."""
 
+SAMPLE = 256
+"""Most training rows whose inputs have to be the same."""
+
 
 def common(student: nn.Module, rows: Rows, training: Training) -> dict[str, str]:
     """What has to be the same whatever is trained: settings, the shapes of the parameters, the rows."""
@@ -32,8 +36,17 @@ def common(student: nn.Module, rows: Rows, training: Training) -> dict[str, str]
     return plain | {
         "student": digest(*[f"{name} {tuple(value.shape)}" for name, value in student.state_dict().items()]),
         "rows": digest(*used, *rows.inputs),
+        "inputs": digest(*_sample(rows)),
         "views": "" if rows.views is None else f"{rows.views.count} of {rows.views.fingerprint(rows.inputs)}",
     }
+
+
+def _sample(rows: Rows) -> Iterator[bytes]:
+    """Inputs of a few training rows; of whole numbers only, since others may differ in the last bit when made again."""
+    row = rows.train[:: len(rows.train) // SAMPLE + 1]
+    for column in (rows.columns[name] for name in rows.inputs):
+        if column.dtype.kind in "iub":
+            yield np.ascontiguousarray(column[row]).tobytes()
 
 
 def identity(student: nn.Module, distillation: Distillation, rows: Rows, training: Training) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from ..teaching.progress import TeachProgress
 from ..teaching.teach import teach
 from .evaluate import Performance, in_names, performance, task_of
 from .fit import Epoch, Fitted, fit
-from .fitted import having, labels_only, trained, variants
+from .fitted import Told, having, labels_only, trained, variants
 from .hinting import taught
 from .labels import labelled_rows
 from .objectives import default_objective
@@ -48,6 +49,8 @@ def train_models(
     seed: int = 0,
     reads: Sequence[str] | None = None,
     binding: Binding | None = None,
+    folder: Path | str | None = None,
+    progress: Told | None = None,
 ) -> tuple[Teacher, ...]:
     """Step 1: n teachers, which answer the rows they were fitted on out of fold.
 
@@ -59,14 +62,23 @@ def train_models(
         name: of the teacher; of several, NAME_0, NAME_1, ...
         row: rows to fit on; the labelled training rows unless given.
         folds: number of folds; 1 fits once, and the teacher declares these rows as seen.
-        training: settings for nn.Modules.
+        training: settings for nn.Modules. Early stopping looks at the validation rows and keeps the best epoch.
         seed: of the first teacher; the others count on.
         reads: their columns, of one source perhaps; the student's unless given.
         binding: the source they learn from: they are fitted on rows that have it, and abstain elsewhere.
+        folder: keeps each nn.Module in a folder of its own, NAME_0 (out of fold NAME_0/0): a finished one is not
+            trained again, an interrupted one goes on.
+        progress: called after each epoch of an nn.Module with its name, the record and the number of epochs planned.
+
+    Raises:
+        InputError: something does not fit, or the folder holds other models.
+        LeakageError: a row is a test row.
+        StoreError: the folder cannot be written or read.
     """
-    chosen = having(rows, rows.labelled_train if row is None else np.asarray(row), binding)
+    rows, chosen = having(rows, rows.labelled_train if row is None else np.asarray(row), binding)
     planned = variants(make, n, vary, seed, training or Training(), name, reads)
-    made = (trained(one, rows, one.sample(chosen), task_of(rows), folds) for one in planned)
+    place, task = None if folder is None else Path(folder), task_of(rows)
+    made = (trained(one, rows, one.sample(chosen), task, folds, place, progress) for one in planned)
     return tuple(made if binding is None else (bound(teacher, binding) for teacher in made))
 
 
