@@ -4,13 +4,12 @@ The nets differ in seed, depth and optimiser. All learn from flipped and shifted
 of an image once, for the store. A second run of this script finds nets, answers and students where the first left them.
 """
 
-import io
 import os
+from collections import Counter
 from pathlib import Path
 
 import polars
 import tyro
-from PIL import Image
 
 import tutelage as tl
 from tutelage.data.views import Crop, Flip, Views
@@ -18,16 +17,14 @@ from tutelage.fusion import Mean
 
 
 def cifar(folder: Path, count: int = 125) -> Path:
-    """A folder of PNG files, so many of each of four classes of CIFAR-10."""
+    """A folder of image files, so many of each of four classes of CIFAR-10."""
     source = Path(os.environ.get("TUTELAGE_DATA", ".")) / "image-cifar10" / "train-0.parquet"
     if not source.is_file():
-        raise SystemExit(
-            f"{source} is not there: name its folder in TUTELAGE_DATA, or give --images, a folder of yours"
-        )
+        raise SystemExit(f"no {source}: set TUTELAGE_DATA, or --images (CIFAR-10: cs.toronto.edu/~kriz/cifar.html)")
     for name in ("automobile", "cat", "frog", "ship"):
         (folder / name).mkdir(parents=True, exist_ok=True)
         for row in polars.read_parquet(source).filter(polars.col("class") == name).head(count).to_dicts():
-            Image.open(io.BytesIO(row["image"])).save(folder / name / f"{Path(row['file']).stem}.png")
+            (folder / name / Path(row["file"]).name).write_bytes(row["image"])
     return folder
 
 
@@ -35,7 +32,7 @@ def main(images: Path | None = None, run: Path = Path("vgg_folder"), size: int =
     """Images: one folder per class; CIFAR-10 unless given. Run: what is kept. Size: side of an image in pixels."""
     found = tl.read_images(images or cifar(run / "images"), size=size)
     rows = found.rows.with_views(Views([Flip(("image",)), Crop(("image",), pad=2)], count=4))
-    outputs, settings = len(rows.space.names), tl.Training(18, 32, lr=2e-3, patience=6)
+    outputs, early, epochs = len(rows.space.names), tl.Training(18, 32, lr=2e-3, patience=6), Counter[str]()
 
     nets = tl.train_models(
         rows,
@@ -43,22 +40,18 @@ def main(images: Path | None = None, run: Path = Path("vgg_folder"), size: int =
         vary=["seed", "architecture", "optimiser"],
         name="vgg",
         folds=1,
-        training=settings,
+        training=early,
         folder=run / "teachers",
-        progress=lambda name, epoch, planned: print(f"{name}: epoch {epoch.epoch}, loss {epoch.watched:.3f}"),
+        progress=lambda name, epoch, planned: epochs.update([name]),
     )
-    print("nets are kept in", *(run / "teachers" / net.name for net in nets))
+    for net in nets:
+        print(net.name, f"{epochs[net.name]} epochs" if epochs[net.name] else f"is from {run / 'teachers' / net.name}")
 
-    report = tl.distill(
-        lambda: tl.ConvNet(3, outputs, (16, 32), scale=1 / 255),
-        rows,
-        nets,
-        fusion=Mean(),
-        training=settings,
-        seeds=[0, 1],
-        run=run / "student",
-        baselines={},
-    )
+    def small() -> tl.ConvNet:
+        return tl.ConvNet(3, outputs, (16, 32), scale=1 / 255)
+
+    place = run / "student"
+    report = tl.distill(small, rows, nets, fusion=Mean(), training=early, seeds=[0, 1], run=place, baselines={})
     print(report.table(), *found.remarks, sep="\n")
 
 
