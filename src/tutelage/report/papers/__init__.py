@@ -9,6 +9,7 @@ from .generated import PAPERS as GENERATED
 from .gradient import PAPERS as GRADIENT
 from .learned import PAPERS as LEARNED
 from .meta import PAPERS as META
+from .nets import PAPERS as NETS
 from .paper import Paper
 from .peers import PAPERS as PEERS
 from .routing import PAPERS as ROUTING
@@ -25,6 +26,7 @@ CATALOGUE: dict[str, Paper] = {
     **PEERS,
     **META,
     **GENERATED,
+    **NETS,
     **SELECTING,
     **VOTES,
 }
