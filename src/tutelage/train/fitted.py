@@ -168,7 +168,7 @@ def fit_labels(
     progress: Callable[[Epoch, int], None] | None = None,
 ) -> None:
     """Trains a module on the labels of these rows alone, through the same loop as a student."""
-    known = rows.labelled.reshape(len(rows), -1).any(axis=1)
+    known = np.asarray(rows.labelled.reshape(len(rows), -1).any(axis=1))
     watched = np.setdiff1d(rows.validation[known[rows.validation]], row)
     shown = rows.with_labels(np.concatenate([row, watched]))
     fit(module, labels_only(task), replace(shown, train=np.asarray(row), validation=watched), training, progress)
