@@ -10,6 +10,7 @@ from PIL import Image
 
 from tutelage.core import InputError, LeakageError
 from tutelage.data import ImagePreparation, is_image_folder, read_images
+from tutelage.data.images import decode
 
 
 def picture(path: Path, value: int, mode: str = "RGB", size: tuple[int, int] = (10, 6)) -> Path:
@@ -71,6 +72,37 @@ def test_a_folder_of_unreadable_images_is_refused(tmp_path: Path) -> None:
         (tmp_path / name / "x.png").write_bytes(b"no image")
     with pytest.raises(InputError, match=r"none of the images in .* can be read: .*x\.png"):
         read_images(tmp_path)
+
+
+def test_a_class_of_unreadable_images_is_refused(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    (root / "c").mkdir()
+    (root / "c" / "x.png").write_bytes(b"no image")
+    with pytest.raises(InputError, match=r"none of the images of \['c'\] in .* can be read"):
+        read_images(root)
+
+
+def test_images_too_few_to_be_split_are_refused_unless_the_other_parts_are_given(tmp_path: Path) -> None:
+    few = folder(tmp_path / "few", count=2)
+    with pytest.raises(InputError, match=r"no class in .* has the three images .* give validation= and test="):
+        read_images(few)
+    with pytest.raises(InputError, match=r"no class in .* has the three images"):
+        read_images(few, test=folder(tmp_path / "test", count=1))
+    rows = read_images(few, test=tmp_path / "test", validation=folder(tmp_path / "held", count=1), size=4).rows
+    assert (len(rows.train), len(rows.validation), len(rows.test)) == (4, 2, 2)
+
+
+def test_sixteen_bits_a_pixel_keep_their_shades(tmp_path: Path) -> None:
+    grey = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000
+    Image.fromarray(grey).save(tmp_path / "deep.png")
+    Image.fromarray((grey >> 8).astype(np.uint8)).save(tmp_path / "plain.png")
+    deep, plain = (decode(tmp_path / name, 8) for name in ("deep.png", "plain.png"))
+    assert len(np.unique(plain)) > 60
+    assert np.array_equal(deep, plain)
+    for kind in (np.float32, np.int32):
+        Image.fromarray(grey.astype(kind)).save(tmp_path / "wide.tiff")
+        with pytest.raises(InputError, match=r"mode [FI], nobody knows the range: save it with 8 or 16 bits a pixel"):
+            decode(tmp_path / "wide.tiff", 8)
 
 
 def test_a_class_may_be_missing_in_the_other_folders_but_not_new(tmp_path: Path) -> None:

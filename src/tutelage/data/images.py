@@ -69,7 +69,8 @@ def read_images(
         seed: of the split.
 
     Raises:
-        InputError: fewer than two classes, or another folder has other classes.
+        InputError: fewer than two classes, a class of which no image can be read, too few images to be split, or
+            another folder has other classes.
         LeakageError: one folder is given twice.
     """
     names = classes_of(Path(path), least=2)
@@ -100,10 +101,19 @@ def read_images(
     for part, folder in parts.items():
         if part not in origin:
             raise InputError(f"none of the images in {folder} can be read: {remarks[0]}")
+    learnt = {label for label, part in zip(labels, origin, strict=True) if part == "train"}
+    lost = [name for label, name in enumerate(names) if label not in learnt]
+    if lost:
+        raise InputError(f"none of the images of {lost} in {path} can be read: repair some, or remove these folders")
     target = np.array(labels, dtype=np.int64)
     space = Space(Classes, names)
     where = {part: np.flatnonzero(np.array(origin) == part) for part in ("train", "validation", "test")}
     train, held, tested = _split(target, space, where, seed)
+    if not len(held) or not len(tested):
+        raise InputError(
+            f"no class in {path} has the three images that it takes to split validation and test images off: add some, "
+            "or give validation= and test="
+        )
     columns = {"path": np.array(paths, dtype=object), "image": np.stack(pixels)}
     known = np.ones(len(target), dtype=bool)
     preparation = ImagePreparation(size)
@@ -112,17 +122,31 @@ def read_images(
 
 
 def decode(path: Path | str, size: int) -> np.ndarray:
-    """One image as uint8 [size, size, 3].
+    """One image as uint8 [size, size, 3]; of 16 bits a pixel the upper eight are taken.
 
     Raises:
-        InputError: the file is no readable image.
+        InputError: the file is no readable image, or its pixels have no known range.
     """
     image = require("PIL.Image", extra="vision", why="read images")
     try:
         with image.open(path) as opened:
-            return np.asarray(opened.convert("RGB").resize((size, size), image.Resampling.BILINEAR))
+            plain = image.fromarray(_eight_bits(opened)) if opened.mode[0] in "IF" else opened
+            return np.asarray(plain.convert("RGB").resize((size, size), image.Resampling.BILINEAR))
     except (OSError, ValueError, SyntaxError, image.DecompressionBombError) as error:
         raise InputError(f"{path} is no readable image ({error}): it is left out") from error
+
+
+def _eight_bits(opened: Any) -> np.ndarray:
+    """Grey pixels of 16 bits as uint8; Pillow would cut them off at 255.
+
+    Raises:
+        ValueError: they have more bits, so that nobody knows which number is white.
+    """
+    if not opened.mode.startswith("I;16") and (opened.mode, opened.format) != ("I", "PNG"):
+        raise ValueError(
+            f"of its pixels, mode {opened.mode}, nobody knows the range: save it with 8 or 16 bits a pixel"
+        )
+    return (np.asarray(opened) >> 8).astype(np.uint8)
 
 
 def classes_of(folder: Path, least: int = 1) -> tuple[str, ...]:
