@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,27 +98,35 @@ def read_images(
                 paths.append(str(file))
                 labels.append(label)
                 origin.append(part)
+    _check(parts, names, labels, origin, remarks)
+    target = np.array(labels, dtype=np.int64)
+    space = Space(Classes, names)
+    where = {part: np.flatnonzero(np.array(origin) == part) for part in ("train", "validation", "test")}
+    train, held, tested = _split(target, space, where, seed)
+    columns = {"path": np.array(paths, dtype=object), "image": np.stack(pixels)}
+    known = np.ones(len(target), dtype=bool)
+    preparation = ImagePreparation(size)
+    rows = Rows(columns, ("image",), target, space, known, train, held, Sealed(tested), None, preparation)
+    return Images(rows, preparation, tuple(remarks))
+
+
+def _check(
+    parts: Mapping[str, Path],
+    names: Sequence[str],
+    labels: Sequence[int],
+    origin: Sequence[str],
+    remarks: Sequence[str],
+) -> None:
+    """Raises InputError when a folder or a class has no image that can be read."""
     for part, folder in parts.items():
         if part not in origin:
             raise InputError(f"none of the images in {folder} can be read: {remarks[0]}")
     learnt = {label for label, part in zip(labels, origin, strict=True) if part == "train"}
     lost = [name for label, name in enumerate(names) if label not in learnt]
     if lost:
-        raise InputError(f"none of the images of {lost} in {path} can be read: repair some, or remove these folders")
-    target = np.array(labels, dtype=np.int64)
-    space = Space(Classes, names)
-    where = {part: np.flatnonzero(np.array(origin) == part) for part in ("train", "validation", "test")}
-    train, held, tested = _split(target, space, where, seed)
-    if not len(held) or not len(tested):
         raise InputError(
-            f"no class in {path} has the three images that it takes to split validation and test images off: add some, "
-            "or give validation= and test="
+            f"none of the images of {lost} in {parts['train']} can be read: repair some, or remove these folders"
         )
-    columns = {"path": np.array(paths, dtype=object), "image": np.stack(pixels)}
-    known = np.ones(len(target), dtype=bool)
-    preparation = ImagePreparation(size)
-    rows = Rows(columns, ("image",), target, space, known, train, held, Sealed(tested), None, preparation)
-    return Images(rows, preparation, tuple(remarks))
 
 
 def decode(path: Path | str, size: int) -> np.ndarray:
@@ -176,6 +184,11 @@ def _split(
     own = where["train"]
     shares = (0.0 if len(where["validation"]) else 0.15, 0.0 if len(where["test"]) else 0.15)
     train, held, tested = split(target[own], space, np.ones(len(own), dtype=bool), seed=seed, shares=shares)
+    if any(share and not len(part) for share, part in zip(shares, (held, tested), strict=True)):
+        raise InputError(
+            f"no class has the three images that it takes to split validation and test images off ({len(own)} images in "
+            "all): add some, or give validation= and test="
+        )
     return (
         own[train],
         np.concatenate([own[held], where["validation"]]),
