@@ -186,7 +186,7 @@ def _split(
     train, held, tested = split(target[own], space, np.ones(len(own), dtype=bool), seed=seed, shares=shares)
     if any(share and not len(part) for share, part in zip(shares, (held, tested), strict=True)):
         raise InputError(
-            f"no class has the three images that it takes to split validation and test images off ({len(own)} images in "
+            f"no class has the three images that a split into three parts takes ({len(own)} images in "
             "all): add some, or give validation= and test="
         )
     return (
