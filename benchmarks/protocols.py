@@ -137,7 +137,7 @@ def _mfeat(seed: int, data: Path) -> Draw:
 
 
 def _heart(seed: int, data: Path) -> Draw:
-    table, hospital = _heart_table(data)
+    table, hospital = heart_table(data)
     target = (table[:, -1] > 0).astype(np.int64)
     chance = np.random.default_rng(seed)
     parts: list[list[np.ndarray]] = [[], [], []]
@@ -192,7 +192,7 @@ def _mfeat_tables(data: Path) -> tuple[Sequence[np.ndarray], np.ndarray]:
 
 
 @cache
-def _heart_table(data: Path) -> tuple[np.ndarray, np.ndarray]:
+def heart_table(data: Path) -> tuple[np.ndarray, np.ndarray]:
     files = [data / "medical-heart4" / f"processed.{hospital}.data" for hospital in HOSPITALS]
     tables = [np.genfromtxt(file, delimiter=",", skip_header=1, missing_values="?") for file in files]
     tables[HOSPITALS.index("switzerland")][:, HEART.index("chol")] = np.nan

@@ -6,13 +6,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from outside import DATA, absent
 from search.places import cloud_ground, cloud_rows, heart_rows, heart_teachers
 from tutelage.core import InputError
-from tutelage.data import Rows
 from tutelage.nets import MLP
 from tutelage.search import Best, Setting, distill_as, ground_of, search_best, write_recipe
 from tutelage.train import Training
@@ -76,18 +74,29 @@ def test_the_time_that_is_spent_counts(tmp_path: Path) -> None:
     assert (tmp_path / "search.jsonl").read_text().splitlines() == lines
 
 
-def test_augmentations_are_tried_as_functions_of_rows() -> None:
-    asked: list[int] = []
+def test_augmentations_are_tried_and_answered_once(tmp_path: Path) -> None:
+    found = search_best(cloud_ground(tmp_path, epochs=1), trials=16, folds=2)
+    assert {one.setting.augmentation for one in found.tried} == {"none", "mixup", "munge", "gibbs"}
+    assert not found.refused
+    stores = sorted(tmp_path.glob("**/*-views/*/*/manifest.json"))
+    assert len({path.parent.name for path in stores}) == 3  # of each teacher
+    times = [path.stat().st_mtime_ns for path in stores]
+    (tmp_path / "search.jsonl").unlink()
+    again = search_best(cloud_ground(tmp_path, epochs=1), trials=16, folds=2)
+    assert again.tried == found.tried
+    assert [path.stat().st_mtime_ns for path in stores] == times
+    none = search_best(cloud_ground(epochs=1), trials=16, folds=2, augmentations={}, check=False)
+    assert {one.setting.augmentation for one in none.tried} == {"none"}
 
-    def noisy(rows: Rows) -> Rows:
-        asked.append(len(rows.train))
-        chance = np.random.default_rng(0)
-        noise = {n: (c + 0.1 * chance.normal(size=len(c))).astype(c.dtype) for n, c in rows.columns.items()}
-        return replace(rows, columns=noise)
 
-    found = search_best(cloud_ground(epochs=1), trials=16, folds=2, augmentations={"noise": noisy}, check=False)
-    assert {one.setting.augmentation for one in found.tried} == {"none", "noise"}
-    assert asked
+def test_the_winner_with_views_as_a_distillation_is_the_checked_one() -> None:
+    ground = cloud_ground(epochs=3)
+    found = search_best(ground, trials=8, folds=2, check=False)
+    setting = replace(found.start, augmentation="gibbs")
+    report = distill_as(ground.contest, setting, seeds=(0,))
+    assert "fakoor2020" in report.sources
+    with pytest.raises(InputError, match="augmentation 'word dropout' is not known here: none, mixup, munge, gibbs"):
+        distill_as(ground.contest, replace(setting, augmentation="word dropout"), seeds=(0,))
 
 
 def test_the_winner_as_a_distillation_is_the_checked_one() -> None:

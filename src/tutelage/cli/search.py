@@ -1,4 +1,4 @@
-"""`tutelage search`: teachers, fusion, objective and student size within a time budget."""
+"""`tutelage search`: teachers, fusion, objective, student size and augmentation within a time budget."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .ground import ground_again
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """Search teachers, fusion, objective, temperature, soft share and student size of a finished run.
+    """Search teachers, fusion, objective, temperature, soft share, student size and augmentation of a finished run.
 
     Attributes:
         run: folder of the run.
@@ -24,6 +24,7 @@ class SearchOptions:
         seeds: number of seeds of a trial's students.
         folds: in which few held-out rows are judged.
         share: of the run's epochs that the students of trials take.
+        augment: also try views of the rows (shifted images, lost words, new rows of a table), which teachers answer.
         check: compare winner and default on the sealed test rows, which is recorded in run.json.
     """
 
@@ -33,6 +34,7 @@ class SearchOptions:
     seeds: int = 1
     folds: int = 3
     share: float = 1.0
+    augment: bool = True
     check: bool = True
 
 
@@ -49,6 +51,7 @@ def search_command(arguments: list[str]) -> None:
             seeds=range(options.seeds),
             folds=options.folds,
             share=options.share,
+            augmentations=None if options.augment else {},
             check=options.check,
         )
     recipe = write_recipe(found, options.run, len(ground.contest.seeds))

@@ -25,7 +25,7 @@ class Attention:
     Args:
         penalty: strength of the L2 penalty.
         hidden: width of the scorer.
-        inner: fitted U [hidden][features]; leave it out and call `fit`.
+        inner: fitted U [hidden, features]; leave it out and call `fit`.
         outer: fitted v [hidden].
         typical: fitted distance of values from their mean, in which distances are measured.
 

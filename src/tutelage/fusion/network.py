@@ -27,8 +27,8 @@ class NeuralFusion:
     Args:
         penalty: strength of the L2 penalty, as in `Stacking`.
         hidden: width of the net.
-        inner: fitted W1 [hidden][inputs + 1]; leave it out and call `fit`.
-        outer: fitted W2 [outputs][hidden].
+        inner: fitted W1 [hidden, inputs + 1]; leave it out and call `fit`.
+        outer: fitted W2 [outputs, hidden].
         scale: fitted centre and spread of values, in which the net sees and says them.
 
     Raises:

@@ -31,9 +31,8 @@ class Routed:
         of: tag to its teachers, by name or position.
 
     Raises:
-        InputError: a tag without teachers, or a name that is not a teacher's; (when called) names whose positions are
-        not
-            known yet, or a position beyond the teachers.
+        InputError: a tag without teachers, or a name that is not a teacher's; (when called) names whose positions
+            are not known yet, or a position beyond the teachers.
     """
 
     name = "routed"

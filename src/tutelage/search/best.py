@@ -14,7 +14,7 @@ from .checked import Check, check_sheet
 from .record import Record
 from .space import Setting
 
-HEADER = ("teachers", "fusion", "term", "at", "soft", "student", "quality", "loss", "parameters")
+HEADER = ("teachers", "fusion", "term", "at", "soft", "student", "views", "quality", "loss", "parameters")
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Best(Record):
         note = f"{len(self.tried)} settings in {self.seconds:.0f} s, judged on {self.rows} rows that none learnt from; "
         best = Sheet("The best settings", HEADER, _lines(self.tried[:10]), f"{note}± is one standard error.")
         sheets = (front, best) if self.check is None else (front, best, check_sheet(self.check))
-        lead = "Teachers, fusion, objective, temperature, soft share and student size, searched on held-out rows."
+        lead = "Teachers, fusion, objective, temperature, soft share, student and views, searched on held-out rows."
         notes = tuple(dict.fromkeys(self.refused))[:5]
         return (Chapter("search", "Search of settings", lead, self.verdict, sheets, notes),)
 
@@ -84,7 +84,8 @@ def _lines(tried: Sequence[Tried]) -> tuple[tuple[str, ...], ...]:
         what = (" + ".join(setting.teachers), setting.fusion, setting.term)
         numbers = (fixed(setting.temperature, 2), fixed(setting.soft, 2))
         quality = f"{fixed(one.quality, 3)} ±{fixed(one.error, 3)}"
-        found.append((*what, *numbers, setting.size, quality, fixed(one.loss, 3), count(one.parameters)))
+        made = (setting.size, setting.augmentation)
+        found.append((*what, *numbers, *made, quality, fixed(one.loss, 3), count(one.parameters)))
     return tuple(found)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
 import weakref
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from torch import nn
 from ..core import Batch, InputError, Signals, SignalSource, Task, Teacher
 from ..data import Rows
 from ..fusion import Mean
+from ..store import Store
 from ..store.fingerprint import digest, of_module
 from ..teaching import Objective
 from ..train.choice import Choice
@@ -66,6 +68,18 @@ class Ground:
     def heldout(self) -> Batch:
         """Labelled rows that no teacher has been trained on, without inputs."""
         return self.rows.batch(self.trial.heldout, inputs=False)
+
+    def over(self, rows: Rows) -> Ground:
+        """The same teachers on the same rows with other splits or views; a view of a row is asked about once."""
+        trial = copy.copy(self.trial)
+        trial.rows = rows
+        if rows.views is self.rows.views:
+            return replace(self, trial=trial)
+        assert rows.views is not None
+        path, views = trial.store.path, rows.views.fingerprint(rows.views.changed)
+        trial.store = Store(path.with_name(f"{path.name}-views") / views[:16])
+        signals = generate_predictions(trial.teachers, rows, trial.store, progress=trial.told)
+        return replace(self, trial=trial, signals=signals)
 
     def said(self) -> Signals:
         """What the teachers said about the held-out rows, uncalibrated."""

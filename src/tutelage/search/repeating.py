@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..data import Rows
+from ..data.views import Views
 from ..report import Report
 from ..train.contest import Contest
 from ..train.evaluate import task_of
+from .augmenting import usual_views
 from .distilling import distill
 from .space import Maker, Setting, place_of
 
@@ -22,7 +24,7 @@ def distill_as(
     run: Path | None = None,
     progress: Any = None,
     sizes: Mapping[str, Maker] | None = None,
-    augmentations: Mapping[str, Callable[[Rows], Rows]] | None = None,
+    augmentations: Mapping[str, Views] | None = None,
 ) -> Report:
     """`distill` on the rows and from the teachers of a contest, with a setting that a search found.
 
@@ -31,7 +33,8 @@ def distill_as(
     """
     asked, made = contest.teachers, contest.rows
     rows = made if isinstance(made, Rows) else made(seeds[0])
-    place = place_of(contest, task_of(rows), setting.teachers, True, sizes, augmentations)
+    views = usual_views(rows) if augmentations is None else augmentations
+    place = place_of(contest, task_of(rows), setting.teachers, True, sizes, views)
     one = place.candidate(setting)
 
     def teachers(seed: int, table: Rows) -> Sequence[Any]:

@@ -78,7 +78,7 @@ class Selection(Record):
         chosen: the teachers advised; none where it is better not to distil.
         verdict: in words, with the reasons.
         profiles: who the teachers are.
-        correlation: of their errors, [T][T]; NaN where it is not defined.
+        correlation: of their errors, [T, T]; NaN where it is not defined.
         steps: of the greedy selection, the first one that was not taken included.
         parts: Shapley values and what leaving a teacher out costs.
         how: how the Shapley values were computed.

@@ -1,7 +1,4 @@
-"""What `search_best` searches: settings of a distillation, and how a setting becomes one.
-
-Augmentation is a place kept for functions of the rows; without any only the rows as they are take part.
-"""
+"""What `search_best` searches: settings of a distillation, and how a setting becomes one."""
 
 from __future__ import annotations
 
@@ -14,6 +11,7 @@ from torch import nn
 
 from ..core import Fusion, InputError, Task
 from ..data import Rows
+from ..data.views import Views
 from ..fusion import Mean
 from ..nets import MLP, ConvNet
 from ..tasks import Regression
@@ -60,7 +58,8 @@ class Setting:
 
     def __str__(self) -> str:
         who = " + ".join(self.teachers)
-        return f"{self.fusion} of {who}; {self.term} at {self.temperature:g}, soft {self.soft:g}; {self.size}"
+        more = "" if self.augmentation == AS_IT_IS else f"; {self.augmentation}"
+        return f"{self.fusion} of {who}; {self.term} at {self.temperature:g}, soft {self.soft:g}; {self.size}{more}"
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class Place:
         fusions: by name.
         terms: by name.
         sizes: makers of students, by name.
-        augmentations: functions from rows to rows, by name; `none` leaves them as they are.
+        augmentations: views by name; `none` leaves the rows as they are.
         labelled: whether there are labels to mix with.
     """
 
@@ -82,7 +81,7 @@ class Place:
     fusions: Mapping[str, Fusion]
     terms: Mapping[str, Any]
     sizes: Mapping[str, Maker]
-    augmentations: Mapping[str, Callable[[Rows], Rows]] = field(default_factory=dict)
+    augmentations: Mapping[str, Views] = field(default_factory=dict)
     labelled: bool = True
 
     def candidate(self, setting: Setting, name: str = "") -> Candidate:
@@ -105,9 +104,17 @@ class Place:
         return Candidate(name or str(setting), setting.teachers, self.fusions[setting.fusion], objective)
 
     def augmented(self, setting: Setting, rows: Rows) -> Rows:
-        """The rows that a student of this setting learns from."""
-        change = self.augmentations.get(setting.augmentation)
-        return rows if change is None else change(rows)
+        """The rows that a student of this setting learns from.
+
+        Raises:
+            InputError: the setting names an augmentation that is not there.
+        """
+        if setting.augmentation == AS_IT_IS:
+            return rows
+        if setting.augmentation not in self.augmentations:
+            known = ", ".join((AS_IT_IS, *self.augmentations))
+            raise InputError(f"augmentation {setting.augmentation!r} is not known here: {known}")
+        return rows.with_views(self.augmentations[setting.augmentation])
 
 
 def place_of(
@@ -116,7 +123,7 @@ def place_of(
     names: Sequence[str],
     labelled: bool,
     sizes: Mapping[str, Maker] | None = None,
-    augmentations: Mapping[str, Callable[[Rows], Rows]] | None = None,
+    augmentations: Mapping[str, Views] | None = None,
 ) -> Place:
     """The space of a contest: its task's fusions and terms, and its student in several sizes where that is known."""
     fusions = {fusion.name: fusion for fusion in (Mean(), *candidates(task))}

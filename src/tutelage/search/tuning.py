@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..core import InputError, require
-from ..data import Rows
+from ..data.views import Views
 from ..report.codec import decode, encode
+from .augmenting import usual_views
 from .best import Best
 from .checked import Check, check_trained, enough
 from .front import fronted, tried_of, winner_of
@@ -41,14 +42,14 @@ def search_best(
     folds: int = 3,
     share: float = 1.0,
     sizes: Mapping[str, Maker] | None = None,
-    augmentations: Mapping[str, Callable[[Rows], Rows]] | None = None,
+    augmentations: Mapping[str, Views] | None = None,
     check: bool = True,
 ) -> Best:
     """Searches settings by Optuna's tree-structured Parzen estimator (Bergstra et al. 2011; Akiba et al. 2019).
 
-    Teachers are not asked again: a trial trains small students from the store, the students of a batch of trials as
-    one network where that is possible. Trials are judged on rows that nobody has learnt from, in folds where these are
-    few.
+    Teachers answer each row and view once: a trial trains small students from the store, the students of a batch of
+    trials as one network where that is possible. Trials are judged on rows that nobody has learnt from, in folds where
+    these are few.
 
     Args:
         ground: rows and teachers, see `ground_of`.
@@ -58,7 +59,8 @@ def search_best(
         folds: in which few held-out rows are judged.
         share: of the planned epochs that the students of trials take.
         sizes: makers of students by name, beside the contest's own; half and double widths of a known net unless given.
-        augmentations: functions from rows to rows by name, tried beside the rows as they are; they keep row numbers.
+        augmentations: views by name, tried beside the rows as they are; what suits the columns unless given, an empty
+            mapping for none. Teachers are asked about each once, when it is first tried.
         check: whether winner and default are compared on the sealed test rows in the end.
 
     Raises:
@@ -69,9 +71,10 @@ def search_best(
         raise InputError(f"a search needs time or trials, got {seconds} seconds and {trials} trials")
     optuna = require("optuna", extra="search", why="search settings")
     labelled = len(ground.rows.labelled_train) > 0
-    place = place_of(ground.contest, ground.task, ground.names, labelled, sizes, augmentations)
+    views = usual_views(ground.rows, ground.trial.teachers) if augmentations is None else augmentations
+    place = place_of(ground.contest, ground.task, ground.names, labelled, sizes, views)
     path = None if ground.folder is None else ground.folder / "search.jsonl"
-    said = (str(list(seeds)), str(folds), str(share), str(sorted(place.sizes)), str(sorted(place.augmentations)))
+    said = (str(list(seeds)), str(folds), str(share), str(sorted(place.sizes)), repr(place.augmentations))
     journal = Journal(path, ground.fingerprint("search", *said))
     parts = [_sample(row) for row in deal(ground, folds)]
     study = study_of(optuna, place, journal)
@@ -142,23 +145,23 @@ def _judged(
     found: dict[Setting, list[Judged]] = {}
     refused: dict[Setting, str] = {}
     for row in parts:
-        learning = np.setdiff1d(ground.trial.heldout, row)
+        learning, left = np.setdiff1d(ground.trial.heldout, row), without(ground.rows, row)
+        views: dict[str, Ground] = {}
         groups: dict[tuple[str, str], dict[str, tuple[Setting, Any]]] = {}
         for setting in settings:
             if setting in refused:
                 continue
-            rows = place.augmented(setting, without(ground.rows, row))
             try:
-                target = target_of(ground, place.candidate(setting), rows, learning)
+                own = views.get(setting.augmentation) or ground.over(place.augmented(setting, left))
+                views[setting.augmentation] = own
+                target = target_of(own, place.candidate(setting), own.rows, learning)
             except InputError as error:
                 refused[setting] = f"{setting} is refused: {error}"
                 continue
             groups.setdefault((setting.size, setting.augmentation), {})[str(setting)] = (setting, target)
-        for (size, _), members in groups.items():
-            first = next(iter(members.values()))[0]
-            rows = place.augmented(first, without(ground.rows, row))
+        for (size, augmentation), members in groups.items():
             targets = {name: target for name, (_, target) in members.items()}
-            students = students_of(place.sizes[size], targets, seeds, rows, training, ground)
+            students = students_of(place.sizes[size], targets, seeds, views[augmentation].rows, training, ground)
             for name, made in students.items():
                 found.setdefault(members[name][0], []).append(judged_on(made, ground, row))
     return {setting: joined(some) for setting, some in found.items() if len(some) == len(parts)}, refused
@@ -200,9 +203,9 @@ def _check(
     def work() -> Any:
         trained: dict[str, Sequence[Any]] = {}
         for name, setting in (("the winner", winner), ("the default", start)):
-            rows = place.augmented(setting, ground.rows)
+            own = ground.over(place.augmented(setting, ground.rows))
             one, size = place.candidate(setting, name), place.sizes[setting.size]
-            trained |= train_candidates(ground, rows, ground.trial.heldout, [one], several, student=size)
+            trained |= train_candidates(own, own.rows, ground.trial.heldout, [one], several, student=size)
         alone = [Candidate(LABELS)]
         trained |= train_candidates(ground, ground.rows, ground.trial.heldout, alone, several)
         return encode(check_trained(ground, trained, "the winner", "the default", "search: checking the winner"))

@@ -192,7 +192,8 @@ def _sources(trial: Trial) -> tuple[str, ...]:
     objective = chosen.target.objective
     parts: list[Any] = [*objective.terms, *([] if objective.balance is None else [objective.balance])]
     parts += [part for hint in trial.hints for part in (hint.term, hint.trust) if part.source]
-    return tuple(dict.fromkeys([*(part.source for part in parts), trial.fusion.source]))
+    views = () if trial.rows.views is None else trial.rows.views.asked.sources
+    return tuple(dict.fromkeys([*(part.source for part in parts), trial.fusion.source, *views]))
 
 
 def _test_set(trial: Trial) -> str:

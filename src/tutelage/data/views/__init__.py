@@ -5,9 +5,29 @@ One file per augmentation. `Views` says which ones, how many views and under whi
 
 from .chance import Draw
 from .crop import Crop
+from .cutmix import CutMix
 from .fitted import FittedViews
 from .flip import Flip
+from .gibbs import Gibbs
+from .mask import Mask
+from .mixup import Mixup
+from .munge import Munge
 from .protocol import Applied, Augmentation
 from .views import Views
+from .words import WordDropout
 
-__all__ = ["Applied", "Augmentation", "Crop", "Draw", "FittedViews", "Flip", "Views"]
+__all__ = [
+    "Applied",
+    "Augmentation",
+    "Crop",
+    "CutMix",
+    "Draw",
+    "FittedViews",
+    "Flip",
+    "Gibbs",
+    "Mask",
+    "Mixup",
+    "Munge",
+    "Views",
+    "WordDropout",
+]

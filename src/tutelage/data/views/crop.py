@@ -32,6 +32,7 @@ class Crop:
     pad: int = 4
     edge: Literal["zero", "reflect"] = "zero"
     keeps_label = True
+    source = "he2016"
 
     def __post_init__(self) -> None:
         if self.pad < 1:

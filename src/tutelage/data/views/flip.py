@@ -32,6 +32,7 @@ class Flip:
     probability: float = 0.5
     axis: Literal["horizontal", "vertical"] = "horizontal"
     keeps_label = True
+    source = ""
 
     def __post_init__(self) -> None:
         if not 0 < self.probability <= 1:

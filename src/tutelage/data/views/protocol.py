@@ -40,12 +40,15 @@ class Augmentation(Protocol):
     Attributes:
         columns: the columns that it changes and looks at.
         keeps_label: whether the label of the row is true of the changed row as well.
+        source: key of its paper, as `tutelage.report.citations` knows it; may be empty.
     """
 
     @property
     def columns(self) -> tuple[str, ...]: ...
     @property
     def keeps_label(self) -> bool: ...
+    @property
+    def source(self) -> str: ...
 
     def fitted(self, columns: Columns, train: np.ndarray) -> Applied:
         """Itself on this table, with what it learns from the training rows and from no others.

@@ -49,3 +49,8 @@ class Views:
     def keeps_labels(self) -> bool:
         """Whether every view has the label of its row."""
         return all(step.keeps_label for step in self.steps)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Keys of the papers behind the steps."""
+        return tuple(step.source for step in self.steps if step.source)

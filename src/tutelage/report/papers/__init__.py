@@ -14,6 +14,7 @@ from .paper import Paper
 from .peers import PAPERS as PEERS
 from .routing import PAPERS as ROUTING
 from .selecting import PAPERS as SELECTING
+from .views import PAPERS as VIEWS
 from .votes import PAPERS as VOTES
 
 CATALOGUE: dict[str, Paper] = {
@@ -28,6 +29,7 @@ CATALOGUE: dict[str, Paper] = {
     **GENERATED,
     **NETS,
     **SELECTING,
+    **VIEWS,
     **VOTES,
 }
 """Citation key to work."""
