@@ -24,6 +24,7 @@ from tutelage.fusion import Entropy, GeometricMean, Mean
 from tutelage.report import Report
 from tutelage.teaching.terms import KL
 from tutelage.train import Cost, Training
+from tutelage.train.choice import Choice
 from tutelage.train.labels import learnt_from
 
 QUICK = Training(2, 16)
@@ -64,6 +65,31 @@ def teachers() -> list[Watched]:
 def figures(report: Report) -> dict[str, Any]:
     """Everything that is not a time."""
     return {c.name: dict(c.metrics) for c in report.contenders} | {"notes": report.notes[:-1], "plan": report.plan}
+
+
+@pytest.mark.parametrize("mean", [0, 1])
+def test_the_plain_mean_stands_beside_a_fusion_that_differs_from_seed_to_seed(
+    mean: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the mean itself was chosen, its student is not trained twice, and still counts."""
+    trained: list[str] = []
+
+    def choose(trial: Any, source: Any) -> Choice:
+        return Choice(Mean() if trial.seed == mean else Entropy(), "picked", "so it is told")
+
+    def told(stage: str, done: int, total: int, overall: float) -> None:
+        trained.append(stage)
+
+    monkeypatch.setattr("tutelage.search.distilling._automatic", choose)
+    training = replace(QUICK, epochs=8)
+    report = tl.distill(net, table(), teachers(), training=training, seeds=[0, 1], progress=told)
+    found = {c.name: c for c in report.contenders}
+    plain, chosen = found["student: plain mean"], found["student: chosen fusion"]
+    assert len(plain.metrics["accuracy"]) == 2
+    assert plain.metrics["accuracy"][mean] == chosen.metrics["accuracy"][mean]
+    assert plain.metrics["cross_entropy"][1 - mean] != chosen.metrics["cross_entropy"][1 - mean]
+    assert "plain mean" in report.verdict
+    assert {stage for stage in trained if stage.endswith("plain mean")} == {f"seed {1 - mean}: student: plain mean"}
 
 
 def test_two_paired_seeds_and_everyone_who_has_to_be_compared(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import torch
 from .._version import __version__
 from ..core import MeasuresRows
 from ..data.recording import rows_record
+from ..fusion import Mean
 from ..report import (
     Contender,
     Curve,
@@ -25,7 +26,7 @@ from ..store.fingerprint import digest
 from .cards import cards, seen_by_student
 from .hinting import balance
 from .pictures import pictures
-from .trial import CHOSEN, LABELS_ONLY, Trial
+from .trial import CHOSEN, LABELS_ONLY, MEAN, WITHOUT, Result, Trial
 from .verdict import verdict
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ def summarise(contest: Contest) -> Report:
     """The report of a contest."""
     first = contest.trials[0]
     task = first.task
-    contenders = tuple(_contender(result.name, contest.trials) for result in first.results)
+    known = dict.fromkeys(result.name for trial in contest.trials for result in trial.results)
+    contenders = tuple(_contender(name, contest.trials) for name in known)
     higher = dict(task.higher_is_better)
     higher[BEST + task.headline] = higher[task.headline]
     names = [contender.name for contender in contenders]
@@ -80,7 +82,7 @@ def summarise(contest: Contest) -> Report:
 
 
 def _contender(name: str, trials: Sequence[Trial]) -> Contender:
-    results = [result for trial in trials if (result := trial.result(name)) is not None]
+    results = [result for trial in trials if (result := _result(trial, name)) is not None]
     last = results[0]
     metrics = {key: tuple(r.performance.metrics[key] for r in results) for key in last.performance.metrics}
     cost = {
@@ -106,6 +108,12 @@ def _contender(name: str, trials: Sequence[Trial]) -> Contender:
         )
         metrics = {key: (values[0],) for key, values in metrics.items()}
     return Contender(name, last.role, metrics, cost, note)
+
+
+def _result(trial: Trial, name: str) -> Result | None:
+    """The result of a contender; the student of the chosen fusion is the plain mean's too where that was chosen."""
+    same = name == MEAN and trial.fusion == Mean() and not trial.declined
+    return trial.result((WITHOUT if trial.hints else CHOSEN) if same else name)
 
 
 def _note(name: str, trials: Sequence[Trial]) -> str:
