@@ -9,6 +9,8 @@ import numpy as np
 from ..core import Columns, InputError, Teacher
 from ..data import Rows
 from ..data.views import Augmentation, Crop, CutMix, Gibbs, Mixup, Munge, Views, WordDropout
+from ..data.views.arrays import plane
+from ..data.views.attributes import KINDS
 from ..data.views.gibbs import MOST_ATTRIBUTES
 from ..teaching.sources import check_sees
 
@@ -36,16 +38,17 @@ def usual_views(rows: Rows, teachers: Sequence[Teacher] = ()) -> dict[str, Views
     made = () if rows.preparation is None else rows.preparation.apply({n: rows.columns[n][:1] for n in raw})
     names = tuple(dict.fromkeys((*raw, *(name for name in rows.inputs if name not in made))))
     columns = {name: rows.columns[name] for name in names}
-    images = tuple(name for name in names if _is_image(columns[name]))
+    sides = {name: min(_sides(columns[name]), default=0) for name in names}
+    images = tuple(name for name in names if sides[name] >= SMALLEST)
     texts = tuple(name for name in names if _is_text(columns[name]))
     found: dict[str, Augmentation] = {}
     if images:
-        found["crop"] = Crop(images, pad=max(1, min(_sides(columns[name])[0] for name in images) // 8))
+        found["crop"] = Crop(images, pad=max(1, min(sides[name] for name in images) // 8))
     if texts:
         found["word dropout"] = WordDropout(texts)
     if read <= {*names, *made}:
         found |= _mixing(names, columns, images, texts)
-    return {name: Views(step, COUNT) for name, step in found.items() if _suits(step, rows)}
+    return {name: Views(step, COUNT) for name, step in found.items()}
 
 
 def _mixing(
@@ -57,17 +60,10 @@ def _mixing(
     if all(column.dtype.kind == "f" and np.isfinite(column).all() for column in columns.values()):
         found["mixup"] = Mixup(names)
     attributes = sum(int(np.prod(column.shape[1:])) for column in columns.values())
-    if not images and not texts and attributes <= MOST_ATTRIBUTES:
+    taken = all(column.dtype.kind in KINDS for column in columns.values())
+    if taken and not images and not texts and attributes <= MOST_ATTRIBUTES:
         found |= {"munge": Munge(names), "gibbs": Gibbs(names)}
     return found
-
-
-def _suits(step: Augmentation, rows: Rows) -> bool:
-    try:
-        step.fitted({name: rows.columns[name] for name in step.columns}, rows.train[:LOOKED])
-    except InputError:
-        return False
-    return True
 
 
 def _sees(teacher: Teacher) -> bool:
@@ -78,15 +74,12 @@ def _sees(teacher: Teacher) -> bool:
     return True
 
 
-def _sides(image: np.ndarray) -> list[int]:
-    return sorted(image.shape[1:] if image.ndim == 3 else sorted(image.shape[1:])[1:])
-
-
-def _is_image(column: np.ndarray) -> bool:
-    if column.dtype.kind not in "fiu" or column.ndim not in (3, 4):
-        return False
-    channels = column.ndim == 3 or column.shape[1] in (1, 3) or column.shape[3] in (1, 3)
-    return channels and min(_sides(column)) >= SMALLEST
+def _sides(column: np.ndarray) -> tuple[int, ...]:
+    """Height and width of images; nothing for other columns."""
+    try:
+        return tuple(column.shape[axis] for axis in plane(column, "a search", ""))
+    except InputError:
+        return ()
 
 
 def _is_text(column: np.ndarray) -> bool:

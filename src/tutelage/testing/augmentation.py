@@ -8,6 +8,7 @@ import numpy as np
 
 from ..core import Columns
 from ..data.views import Applied, Augmentation, Draw
+from ..data.views.protocol import kind_of
 
 VIEWS = 8
 """Views that are tried before an augmentation counts as one that changes nothing."""
@@ -49,7 +50,7 @@ def _check_form(step: Applied, table: Columns, row: np.ndarray, who: str) -> Non
         assert _equal(given[name], column), f"{who} writes into column {name!r}, which it was given"
         assert name in made, f"{who} did not return column {name!r}"
         got = made[name]
-        assert (_kind(got), got.shape) == (_kind(column), column.shape), (
+        assert (kind_of(got), got.shape) == (kind_of(column), column.shape), (
             f"{who} made {got.dtype} of shape {got.shape} from column {name!r}, {column.dtype} of shape {column.shape}"
         )
         if column.dtype.kind == "f" and np.isfinite(column).all():
@@ -108,7 +109,3 @@ def _equal(one: np.ndarray, other: np.ndarray) -> bool:
     if one.dtype.kind == other.dtype.kind == "f":
         return np.array_equal(one, other, equal_nan=True)
     return one.tolist() == other.tolist()
-
-
-def _kind(column: np.ndarray) -> str:
-    return "text" if column.dtype.kind in "OUT" else column.dtype.str

@@ -10,6 +10,9 @@ import numpy as np
 
 from ...core import Columns, InputError
 
+KINDS = "fiubOUT"
+"""Kinds of columns that have attributes: numbers, truth values and text."""
+
 
 @final
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Attributes:
         """
         parts, words, numeric, count = dict[str, slice](), dict[str, np.ndarray](), list[bool](), 0
         for name, column in columns.items():
-            if column.dtype.kind not in "fiubOUT":
+            if column.dtype.kind not in KINDS:
                 raise InputError(f"{who} needs numbers or text; column {name!r} holds {column.dtype}")
             places = int(np.prod(column.shape[1:]))
             parts[name] = slice(count, count + places)

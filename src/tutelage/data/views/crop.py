@@ -8,8 +8,8 @@ from typing import Literal, final
 import numpy as np
 
 from ...core import Columns, InputError
+from .arrays import plane
 from .chance import Draw
-from .images import plane
 
 
 @final

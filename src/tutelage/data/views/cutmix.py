@@ -8,8 +8,8 @@ from typing import final
 import numpy as np
 
 from ...core import Columns, InputError
+from .arrays import plane
 from .chance import Draw
-from .images import plane
 from .partners import learnt, partners_of
 
 

@@ -14,7 +14,7 @@ from ...store.fingerprint import digest
 from ..hashed import golden, mixed
 from ..preparing import Preparation
 from .chance import Draw
-from .protocol import Applied
+from .protocol import Applied, kind_of
 from .views import Views
 
 MOST_BYTES = 512 << 20
@@ -154,7 +154,7 @@ class FittedViews:
             return found
         new = self._looked(row[turned], view[turned])
         for name in changing:
-            if _kind(new[name]) == "text":
+            if kind_of(new[name]) == "text":
                 found[name] = found[name].astype(object)
             found[name][turned] = new[name]
         return found
@@ -211,15 +211,10 @@ class FittedViews:
             new = step(given, row, Draw.of(self.asked.seed, number, view, row))
             for name, column in given.items():
                 got = new.get(name)
-                if got is None or got.shape != column.shape or _kind(got) != _kind(column):
+                if got is None or got.shape != column.shape or kind_of(got) != kind_of(column):
                     said = "nothing" if got is None else f"{got.dtype} of shape {list(got.shape)}"
                     raise InputError(
                         f"{type(asked).__name__} gave {said} for column {name!r}, which holds {column.dtype} of shape "
                         f"{list(column.shape)}: an augmentation keeps shape and type"
                     )
             found |= {name: new[name] for name in given}
-
-
-def _kind(column: np.ndarray) -> str:
-    """Type as far as an augmentation has to keep it: text may be stored in any way."""
-    return "text" if column.dtype.kind in "OUT" else column.dtype.str

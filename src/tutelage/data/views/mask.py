@@ -8,8 +8,8 @@ from typing import final
 import numpy as np
 
 from ...core import Columns, InputError
+from .arrays import check_numbers
 from .chance import Draw
-from .partners import check_numbers
 
 
 @final

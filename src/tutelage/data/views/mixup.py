@@ -8,8 +8,9 @@ from typing import final
 import numpy as np
 
 from ...core import Columns, InputError
+from .arrays import check_numbers
 from .chance import Draw
-from .partners import check_numbers, learnt, partners_of, spread
+from .partners import learnt, partners_of
 
 
 @final
@@ -60,6 +61,6 @@ class Mixing:
         share = draw.beta(self.asked.alpha, stream=1)
         found: dict[str, np.ndarray] = {}
         for name, column in given.items():
-            own = spread(share, column).astype(column.dtype)
+            own = share.reshape(-1, *[1] * (column.ndim - 1)).astype(column.dtype)
             found[name] = own * column + (1 - own) * self.table[name][partner]
         return found

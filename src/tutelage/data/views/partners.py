@@ -27,19 +27,3 @@ def learnt(step: Augmentation, columns: Columns, train: np.ndarray) -> str:
         raise InputError(f"{type(step).__name__} takes from training rows, and there are none")
     taught = {name: columns[name][train] for name in step.columns}
     return digest(repr(step), raw(train), *of_columns(taught, step.columns, 0, len(train)).values())
-
-
-def check_numbers(column: np.ndarray, who: str, name: str, kinds: str = "fiub") -> None:
-    """Refuses what is not of these kinds of numbers.
-
-    Raises:
-        InputError: names augmentation, column and type.
-    """
-    if column.dtype.kind not in kinds:
-        what = "numbers with fractions (floating point)" if kinds == "f" else "numbers"
-        raise InputError(f"{who} needs {what}; column {name!r} holds {column.dtype}")
-
-
-def spread(value: np.ndarray, column: np.ndarray) -> np.ndarray:
-    """One value per row in the shape of a column: [B] to [B, 1, ...]."""
-    return value.reshape(-1, *[1] * (column.ndim - 1))

@@ -61,3 +61,8 @@ class Augmentation(Protocol):
             InputError: a column does not suit it.
         """
         ...
+
+
+def kind_of(column: np.ndarray) -> str:
+    """Type as far as an augmentation has to keep it: text may be stored in any way."""
+    return "text" if column.dtype.kind in "OUT" else column.dtype.str

@@ -1,4 +1,4 @@
-"""Where the pixels of a column of images are."""
+"""What an augmentation of numbers asks of a column."""
 
 from __future__ import annotations
 
@@ -24,3 +24,14 @@ def plane(image: np.ndarray, who: str, name: str) -> tuple[int, int]:
         f"{who} needs images [N, H, W], [N, H, W, C] or [N, C, H, W] of numbers with 1 or 3 channels; column {name!r} "
         f"has shape {list(image.shape)} and type {image.dtype}"
     )
+
+
+def check_numbers(column: np.ndarray, who: str, name: str, kinds: str) -> None:
+    """Refuses what is not of these kinds of numbers.
+
+    Raises:
+        InputError: names augmentation, column and type.
+    """
+    if column.dtype.kind not in kinds:
+        what = "numbers with fractions (floating point)" if kinds == "f" else "numbers"
+        raise InputError(f"{who} needs {what}; column {name!r} holds {column.dtype}")
