@@ -28,7 +28,7 @@ from claims import Claim
 from tutelage.recipes.shop import BUY, RANK, shop
 from tutelage.report import Contender, Report
 from tutelage.report.stats import interval, paired
-from tutelage.train.trial import ALL_LABELS, CHOSEN, LABELS_ONLY
+from tutelage.train.entry import ALL_LABELS, CHOSEN, LABELS_ONLY
 
 SHOPS, WHO = ("made-up", "sessions", "films", "groceries"), ("sources", "table", "both")
 MEASURES = {

@@ -28,7 +28,6 @@ import torch
 
 import tutelage as tl
 from tutelage import fusion as f
-from tutelage.core import Classes, Target
 from tutelage.teaching import terms
 from tutelage.train import best_single, task_of
 from tutelage.train.homes import at_home
@@ -59,23 +58,6 @@ SLOW = ("dynamic performance", "random drop")
 """Rules whose students are trained one by one or that look at them in every epoch: with KL only, and 30 labels only."""
 LABELLED, TRANSFER = (10, 100, 300, 700), (100, 300)
 SIZED = ("few", "specialists", "views")
-
-
-@dataclass(frozen=True)
-class PseudoLabels:
-    """The class that the plain mean thinks best, as a hard label: what one does without soft targets."""
-
-    name = "pseudo_labels"
-    gives = "target"
-    needs = frozenset[str]()
-    invariants = frozenset[str]()
-    source = "lee2013"
-
-    def __call__(self, signals: Any, context: Any) -> Target:
-        """One-hot answers at temperature 1."""
-        mean = f.SoftVote()(signals, context).answer
-        hot = torch.nn.functional.one_hot(mean.scores.argmax(-1), mean.scores.shape[-1]).float()
-        return Target(Classes.from_probs(hot, valid=mean.valid, coverage=mean.coverage), 1.0)
 
 
 @dataclass(frozen=True)
@@ -126,7 +108,7 @@ def contest(draw: protocols.Draw, rows: tl.Rows, cell: Cell, objectives: Mapping
     teachers = tuple(tl.aligned(teacher, rows.space) for teacher in draw.teachers)
     home, _ = at_home(teachers, rows, signals)
     choice = tl.auto(student, rows, teachers, source, rows.labelled_train, training=settings, seed=cell.seed)
-    more = {"auto": choice.fusion, "single": f.Mean(), "pseudo-labels": PseudoLabels()}
+    more = {"auto": choice.fusion, "single": f.Mean(), "pseudo-labels": f.PseudoLabels(f.SoftVote())}
     more |= {} if home is None else {"at home": home}
     lanes: list[tl.Lane] = []
     refused = ["at home"] if home is None else []

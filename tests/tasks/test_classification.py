@@ -68,6 +68,22 @@ def test_bad_input() -> None:
         TASK.answer(nn.Linear(2, 4), Batch.of({"x": torch.zeros(2, 2)}))
 
 
+def test_the_rarest_class_has_a_number_of_its_own() -> None:
+    """Whoever always says "cat" is right on nine rows of ten, and finds no owl."""
+    truth = torch.tensor([0] * 9 + [2])
+    always = Classes.of(torch.tensor([[5.0, 0.0, 0.0]]).expand(10, 3), "logits")
+    task = Classification(TASK.classes, headline="rare_recall")
+    found = task.metrics(always, truth, torch.ones(10, dtype=torch.bool))
+    assert found["accuracy"] == 0.9
+    assert found[task.headline] == 0.0
+    with pytest.raises(InputError, match="headline 'luck' is not known: accuracy"):
+        Classification(TASK.classes, headline="luck")
+
+
 def test_json() -> None:
-    for task in (TASK, Classification(TASK.classes, (1.0, 2.0, 3.0))):
+    for task in (
+        TASK,
+        Classification(TASK.classes, headline="macro_f1"),
+        Classification(TASK.classes, (1.0, 2.0, 3.0)),
+    ):
         assert task_from_json(task_to_json(task)) == task

@@ -16,7 +16,7 @@ from tutelage.core import InputError, LeakageError
 from tutelage.report import Report
 from tutelage.teaching.features import RKD, Drop, Encoder
 from tutelage.train import Cost, Training
-from tutelage.train.trial import CHOSEN, WITHOUT
+from tutelage.train.entry import CHOSEN, WITHOUT
 
 QUICK = Training(2, 16)
 

@@ -20,11 +20,12 @@ from ..report import interval, paired
 from ..teaching import Distillation
 from ..train.choose import best_single, candidates
 from ..train.contest import Contest
+from ..train.entry import LABELS_ONLY
 from ..train.homemade import teacher_makers
 from ..train.settings import Training
 from ..train.steps import calculate_differences, generate_distillation_targets, generate_predictions, train_models
 from ..train.sweep import Lane, Swept, sweep
-from ..train.trial import LABELS_ONLY, Trial
+from ..train.trial import Trial
 from . import show
 from .distill import Options, make_objective, make_student, make_training, read_rows, read_teachers
 from .parts import fusion_from

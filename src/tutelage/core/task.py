@@ -23,9 +23,10 @@ class Task(Protocol):
     """
 
     name: ClassVar[str]
-    headline: ClassVar[str]
     higher_is_better: ClassVar[Mapping[str, bool]]
 
+    @property
+    def headline(self) -> str: ...
     @property
     def space(self) -> Space: ...
 

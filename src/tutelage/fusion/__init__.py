@@ -23,6 +23,7 @@ from .one_coin import OneCoin
 from .performance import DynamicPerformance, Performance
 from .pools import GeometricMean, MeanLogits
 from .precision import Precision
+from .pseudo import PseudoLabels
 from .ranks import Borda, ReciprocalRank
 from .rl_kd import RLKD
 from .robust import Median, Trimmed
@@ -66,6 +67,7 @@ __all__ = [
     "Performance",
     "Placed",
     "Precision",
+    "PseudoLabels",
     "RandomDrop",
     "RandomTeacher",
     "ReciprocalRank",

@@ -14,7 +14,6 @@ few of its training rows.
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +28,7 @@ from ..search import distill
 from ..train import Training
 from ..train.contest import Progress
 from . import _shop_coupons, _shop_made
+from ._public import public_folder
 from ._shop_case import Case, Who
 from ._shop_coupons import coupons
 from ._shop_films import films
@@ -165,9 +165,4 @@ def _case(
 def _folder(on: str, data: Path | None) -> Path:
     """The folder with the files."""
     name, public = PUBLIC[on]
-    if data is None and os.environ.get("TUTELAGE_DATA"):
-        data = Path(os.environ["TUTELAGE_DATA"]) / name
-    if data is None or not data.is_dir():
-        there = "no --data was given" if data is None else f"{data} is no folder"
-        raise InputError(f"the files of --on {on} are not there ({there}): give --data a folder with {public}")
-    return data
+    return public_folder(name, data, public, f"--on {on}")

@@ -40,9 +40,10 @@ def _what(report: Report) -> str:
     if best and "parameters" in best.cost:
         size = f" It has {best.cost['parameters']:,.0f} parameters."
     teachers = "no teachers" if not report.teachers else f"{len(report.teachers)} teacher(s)"
+    does = _TASKS.get(report.task, f"was made for {markdown_text(report.task)}")
     return (
         "## What it is\n\n"
-        f"{name} {_TASKS[report.task]}. It was distilled from {teachers} with tutelage on "
+        f"{name} {does}. It was distilled from {teachers} with tutelage on "
         f"{markdown_text(report.created)}.{size}"
     )
 

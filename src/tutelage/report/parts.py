@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Role = Literal["baseline", "teacher", "ensemble", "student", "stage"]
-TaskName = Literal["classification", "multilabel", "regression", "ranking"]
 IntervalKind = Literal["t over seeds", "bootstrap over rows"]
 
 

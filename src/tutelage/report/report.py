@@ -32,7 +32,6 @@ from tutelage.report.parts import (
     IntervalKind,
     ReliabilityBin,
     Residuals,
-    TaskName,
     TeacherCard,
     WeightsByClass,
     WeightsOverTime,
@@ -52,7 +51,7 @@ class Report:
 
     Args:
         title: name of the run.
-        task: "classification", "multilabel", "regression" or "ranking".
+        task: its name, "classification" perhaps.
         created: UTC time in ISO form.
         command: what to type to repeat the run.
         version: versions of tutelage and what it stood on.
@@ -81,7 +80,7 @@ class Report:
     """
 
     title: str
-    task: TaskName
+    task: str
     created: str
     command: str
     version: str

@@ -18,13 +18,13 @@ from ..train.choice import Choice
 from ..train.contest import Contest, Progress, hand_over
 from ..train.finish import Finish, last_stage
 from ..train.hinting import Hints
+from ..train.rates import best_rate
 from ..train.settings import Training
 from ..train.steps import (
     calculate_differences,
     evaluate_performance,
     generate_distillation_targets,
     generate_predictions,
-    optimize_model,
 )
 from ..train.trial import Trial
 from .auto import auto
@@ -47,6 +47,8 @@ def distill(
     hints: Hints = (),
     seen_ok: bool = False,
     optimise: bool = True,
+    rates: Sequence[float] = (),
+    pseudo_labels: bool = False,
     title: str = "distillation",
     progress: Progress | None = None,
 ) -> Report:
@@ -57,7 +59,21 @@ def distill(
     """
     settings = training or Training()
     contest = Contest(
-        student, rows, teachers, fusion, objective, settings, seeds, title, progress, seen_ok, run, _automatic, hints
+        student,
+        rows,
+        teachers,
+        fusion,
+        objective,
+        settings,
+        seeds,
+        title,
+        progress,
+        seen_ok,
+        run,
+        _automatic,
+        hints,
+        tuple(rates),
+        pseudo_labels,
     )
     hand_over(contest)
     for seed in seeds:
@@ -70,8 +86,8 @@ def distill(
             target = generate_distillation_targets(
                 entry.source, entry.rows, entry.fusion, objective, trial.heldout, entry.hints
             )
-            fitted = optimize_model(trial.student(), target, entry.rows, trial.training(entry), trial.learning(entry))
-            trial.record(entry, target, fitted, evaluate_performance(fitted.student, trial.rows))
+            fitted, rate = best_rate(trial.student, target, entry, trial.training(entry), trial.learning(entry))
+            trial.record(entry, target, fitted, evaluate_performance(fitted.student, trial.rows), rate)
         if finish is not None:
             stage = last_stage(trial.chosen(), trial.rows, trial.task, finish, replace(settings, seed=seed))
             trial.record_stage(stage, evaluate_performance(stage.fitted.student, trial.rows))

@@ -7,14 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Space, Task
+from ..core import InputError, Space, Task
 from .classification import Classification
 from .multilabel import MultiLabel
 from .ranking import Ranking
 from .regression import Regression
 
 TASKS: dict[str, Any] = {"classes": Classification, "labels": MultiLabel, "values": Regression, "scores": Ranking}
-"""The task for each kind of answer."""
+"""The plain task for each kind of answer."""
+NAMED: dict[str, Any] = {task.name: task for task in (Classification, MultiLabel, Regression, Ranking)}
+"""Every task by its name."""
 
 __all__ = [
     "TASKS",
@@ -41,10 +43,17 @@ def task_for(space: Space, target: np.ndarray, labelled: np.ndarray) -> Task:
 
 def task_to_json(task: Task) -> dict[str, Any]:
     """JSON form of a task."""
-    return {"kind": task.space.kind} | dict(vars(task))
+    return {"kind": task.space.kind, "task": task.name} | dict(vars(task))
 
 
 def task_from_json(value: Mapping[str, Any]) -> Task:
-    """The task written by `task_to_json`."""
-    fields = {name: tuple(v) if isinstance(v, list) else v for name, v in value.items() if name != "kind"}
-    return TASKS[value["kind"]](**fields)
+    """The task written by `task_to_json`.
+
+    Raises:
+        InputError: a task of yours, which is not known here.
+    """
+    fields = {name: tuple(v) if isinstance(v, list) else v for name, v in value.items() if name not in ("kind", "task")}
+    name = value.get("task", TASKS[value["kind"]].name)
+    if name not in NAMED:
+        raise InputError(f"task {name!r} is not one of {', '.join(NAMED)}: give the task itself")
+    return NAMED[name](**fields)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ..core import Batch, Classes, InputError, Space
 from ..ops import metrics as measure
 from ..ops.losses import constants
+from .headline import check_headline
 
 
 @dataclass(frozen=True)
@@ -24,15 +25,19 @@ class Classification:
     Args:
         classes: class names, in the order of the student's outputs.
         class_weight: trust per class in the hard loss; equal unless given.
+        headline: the metric a table is sorted by. Where nearly all rows are of one class, accuracy says little.
+
+    Raises:
+        InputError: fewer than two classes, two of one name, other class weights, or an unknown headline.
     """
 
     name: ClassVar[str] = "classification"
-    headline: ClassVar[str] = "accuracy"
     higher_is_better: ClassVar[Mapping[str, bool]] = {
         "accuracy": True,
         "macro_precision": True,
         "macro_recall": True,
         "macro_f1": True,
+        "rare_recall": True,
         "precision": True,
         "recall": True,
         "f1": True,
@@ -42,12 +47,14 @@ class Classification:
     }
     classes: tuple[str, ...]
     class_weight: tuple[float, ...] | None = None
+    headline: str = "accuracy"
 
     def __post_init__(self) -> None:
         if len(set(self.classes)) != len(self.classes) or len(self.classes) < 2:
             raise InputError(f"classification needs at least two different classes, got {list(self.classes)}")
         if self.class_weight is not None and len(self.class_weight) != len(self.classes):
             raise InputError(f"{len(self.classes)} classes need as many class weights, got {len(self.class_weight)}")
+        check_headline(self)
 
     @classmethod
     def of(cls, space: Space, target: np.ndarray, labelled: np.ndarray) -> Classification:
@@ -92,6 +99,7 @@ class Classification:
     def metrics(self, answer: Classes, target: Tensor, labelled: Tensor) -> dict[str, float]:
         """Accuracy, macro precision, recall and F1, cross-entropy and ECE (15 bins) on labelled rows.
 
+        `rare_recall` is the recall of the class with the fewest of these rows (of equals the first), if it has any.
         With two classes also precision, recall, F1 and ROC AUC of the second; the latter NaN where it never occurs.
 
         A row on which a teacher abstains counts as wrong, with a uniform answer.
@@ -102,13 +110,15 @@ class Classification:
         probs = torch.where(answer.valid.unsqueeze(-1), answer.probs(), 1.0 / classes)[labelled]
         guess = torch.where(answer.valid, self.decode(answer), -1)[labelled]
         table = measure.confusion(truth, guess, classes)
-        rates = measure.rates(table, torch.bincount(truth, minlength=classes))
+        sizes = torch.bincount(truth, minlength=classes)
+        rates = measure.rates(table, sizes)
         precision, recall, f1 = rates.macro()
         return {
             "accuracy": measure.accuracy(truth, guess),
             "macro_precision": precision,
             "macro_recall": recall,
             "macro_f1": f1,
+            "rare_recall": float(rates.recall[torch.where(sizes > 0, sizes, len(truth) + 1).argmin()]),
             **(_of_positive(rates, probs, truth) if classes == 2 else {}),
             "cross_entropy": measure.cross_entropy(probs, truth),
             "ece": measure.calibration_error(probs, truth, bins=15),

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..core import Batch, InputError, Labels, Space
 from ..ops import metrics_multilabel as measure
+from .headline import check_headline
 
 
 @dataclass(frozen=True)
@@ -20,10 +21,10 @@ class MultiLabel:
 
     Args:
         labels: label names, in the order of the student's outputs.
+        headline: the metric a table is sorted by.
     """
 
     name: ClassVar[str] = "multilabel"
-    headline: ClassVar[str] = "macro_f1"
     higher_is_better: ClassVar[Mapping[str, bool]] = {
         "macro_f1": True,
         "micro_f1": True,
@@ -34,8 +35,10 @@ class MultiLabel:
         "cross_entropy": False,
     }
     labels: tuple[str, ...]
+    headline: str = "macro_f1"
 
     def __post_init__(self) -> None:
+        check_headline(self)
         if len(set(self.labels)) != len(self.labels) or not self.labels:
             raise InputError(f"multi-label needs at least one label, all different, got {list(self.labels)}")
 

@@ -15,6 +15,7 @@ from ..core import Batch, InputError, Scores, Space
 from ..core.spaces.scores import log_softmax_over
 from ..ops import metrics_ranking as measure
 from ..ops.losses import constants
+from .headline import check_headline
 
 PLACES = 10
 """How many places of a ranking are looked at and decoded."""
@@ -33,13 +34,13 @@ class Ranking:
         sampling: the probability with which an item was drawn as a candidate, by item id. The hard loss then corrects
             for it (logQ correction; Bengio and Senécal 2008, Yi et al. 2019): where popular items are drawn more
             often, a plain softmax over the candidates learns to hold their popularity against them.
+        headline: the metric a table is sorted by.
 
     Raises:
         InputError: a sampling probability is not positive, or the catalogue is empty.
     """
 
     name: ClassVar[str] = "ranking"
-    headline: ClassVar[str] = "ndcg@10"
     higher_is_better: ClassVar[Mapping[str, bool]] = {
         "ndcg@10": True,
         "recall@10": True,
@@ -50,8 +51,10 @@ class Ranking:
     items: str = "candidates"
     catalogue: int | None = None
     sampling: tuple[float, ...] | None = None
+    headline: str = "ndcg@10"
 
     def __post_init__(self) -> None:
+        check_headline(self)
         if self.catalogue is not None and self.catalogue < 1:
             raise InputError(f"a catalogue holds at least one item, got {self.catalogue}")
         strange = [q for q in self.sampling or () if not (math.isfinite(q) and q > 0)]

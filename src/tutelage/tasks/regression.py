@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ..core import Batch, InputError, Space, Values
 from ..ops import metrics_regression as measure
 from ..ops.losses import constants
+from .headline import check_headline
 
 SMALLEST_SCALE = 1e-4
 """In spreads of the target; keeps the likelihood of a student bounded."""
@@ -34,18 +35,20 @@ class Regression:
             deviation, in spreads.
         loss: hard loss per column, in z-scores: `mse` squared error; `huber` half of it up to 1, then a
             line; `nll` negative log-likelihood, which needs `with_scale`.
+        headline: the metric a table is sorted by.
     """
 
     name: ClassVar[str] = "regression"
-    headline: ClassVar[str] = "rmse"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"rmse": False, "mae": False, "r2": True, "nll": False}
     columns: tuple[str, ...]
     centre: tuple[float, ...] = ()
     spread: tuple[float, ...] = ()
     with_scale: bool = False
     loss: Literal["mse", "huber", "nll"] = "mse"
+    headline: str = "rmse"
 
     def __post_init__(self) -> None:
+        check_headline(self)
         count = len(self.columns)
         if len(set(self.columns)) != count or not count:
             raise InputError(f"regression needs at least one column, all different, got {list(self.columns)}")

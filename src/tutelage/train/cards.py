@@ -14,8 +14,9 @@ from ..store.fingerprint import digest
 from ..teachers.bound import sources_of
 from ..teaching import AsIs
 from ..teaching.fusing import fuse, influence
+from .entry import CHOSEN
 from .settings import one_thread
-from .trial import CHOSEN, Trial
+from .trial import Trial
 
 
 def cards(trial: Trial) -> tuple[TeacherCard, ...]:

@@ -99,6 +99,9 @@ class Contest:
         hints: comparisons of features for the student of the chosen fusion, or a function of seed and rows that makes
             them; one more student then shows what they are worth.
         run: folder that keeps student, signals, record and report; a run found there is continued.
+        rates: learning rates of which students that learn from labels alone take the best on validation rows; that of
+            `training` unless given.
+        pseudo_labels: whether one more student learns the class that the fused teachers think best, as a hard label.
         choose: chooses the fusion when none is given; the plain mean unless told.
     """
 
@@ -115,6 +118,8 @@ class Contest:
     run: Path | str | None = None
     choose: Chooser = plain_mean
     hints: Hints = ()
+    rates: tuple[float, ...] = ()
+    pseudo_labels: bool = False
     trials: list[Trial] = field(default_factory=list[Trial])
     stages: list[str] = field(default_factory=list[str])
     place: Path = field(init=False)
@@ -153,6 +158,8 @@ class Contest:
             self.seen_ok,
             self.objective,
             self.choose,
+            rates=self.rates,
+            pseudo_labels=self.pseudo_labels,
         )
         hints = self.hints(seed, rows) if callable(self.hints) else self.hints
         trial.hints = taught(hints, rows, trial.store, trial.told)

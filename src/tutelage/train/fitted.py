@@ -106,12 +106,12 @@ def fit_teacher(
     row = row if rows.known is None else row[rows.known[row].reshape(len(row), -1).all(1)]
     table = np.concatenate([np.asarray(rows.columns[c])[row].reshape(len(row), -1) for c in reads], axis=1)
     target = rows.target[row]
-    if task.name == "classification":
+    if task.space.kind == "classes":
         target = np.array(task.space.names)[target]
-    elif task.name == "regression" and target.shape[1] == 1:
+    elif task.space.kind == "values" and target.shape[1] == 1:
         target = target[:, 0]
     model.fit(table, target)
-    names = None if task.name == "classification" else task.space.names
+    names = None if task.space.kind == "classes" else task.space.names
     return in_names(EstimatorTeacher(model, reads=reads, name=name, names=names, seen=row), task.space)
 
 
@@ -128,7 +128,7 @@ def as_teacher(module: nn.Module, name: str, reads: Sequence[str], row: np.ndarr
     if task.space.kind == "scores":
         return RankingTeacher(module.cpu().eval(), reads=reads, items=task.space.names[0], name=name, seen=row)
     plain, _ = in_units(module.cpu().eval(), task)
-    output = "logits" if task.name == "classification" else None
+    output = "logits" if task.space.kind == "classes" else None
     return ModuleTeacher(plain, reads=reads, name=name, space=task.space, output=output, seen=row)
 
 

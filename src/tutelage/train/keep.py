@@ -17,9 +17,9 @@ from ..report import Report
 from ..store.fingerprint import digest
 from ..tasks import task_to_json
 from .ensembles import keep_ensemble
+from .entry import CHOSEN
 from .fitted import in_units
 from .run import FORMAT, read_record, write_record
-from .trial import CHOSEN
 
 if TYPE_CHECKING:
     from .contest import Contest

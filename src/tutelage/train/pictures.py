@@ -20,7 +20,8 @@ from ..report import (
     WeightsOverTime,
 )
 from ..teaching.fusing import influence
-from .trial import CHOSEN, LABELS_ONLY, Result, Trial
+from .entry import CHOSEN, LABELS_ONLY, Result
+from .trial import Trial
 
 SHOWN_DISAGREEMENTS = 12
 SHOWN_ITEMS = 3

@@ -24,9 +24,10 @@ from ..report import (
 )
 from ..store.fingerprint import digest
 from .cards import cards, seen_by_student
+from .entry import CHOSEN, LABELS_ONLY, MEAN, WITHOUT, Result
 from .hinting import balance
 from .pictures import pictures
-from .trial import CHOSEN, LABELS_ONLY, MEAN, WITHOUT, Result, Trial
+from .trial import Trial
 from .verdict import verdict
 
 if TYPE_CHECKING:
@@ -119,6 +120,10 @@ def _result(trial: Trial, name: str) -> Result | None:
 def _note(name: str, trials: Sequence[Trial]) -> str:
     if name == CHOSEN:
         return ", ".join(dict.fromkeys("declined" if trial.declined else trial.fusion.name for trial in trials))
+    found = [result.rate for trial in trials if (result := trial.result(name)) is not None]
+    rates = dict.fromkeys(f"{rate:g}" for rate in found if rate is not None)
+    if rates:
+        return f"learning rate {', '.join(rates)}"
     if name.endswith("best single teacher"):
         return ", ".join(dict.fromkeys(trial.single for trial in trials))
     return ""

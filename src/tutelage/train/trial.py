@@ -6,14 +6,15 @@ import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from torch import nn
 
 from ..core import Fusion, LeakageError, SignalSource, Task, Teacher
 from ..data.rows import Rows, batch_count
-from ..fusion import Mean
+from ..fusion import Mean, PseudoLabels
+from ..fusion.blend import STEADY
 from ..store import Store
 from ..teachers import Optimised, thread_budget
 from ..teaching import Distillation, Hint, Objective
@@ -23,62 +24,29 @@ from ..teaching.heldout import flag_seen, learn, unseen
 from ..teaching.progress import TeachProgress
 from .choice import Choice
 from .choose import best_single
+from .entry import (
+    ALL_LABELS,
+    CHOSEN,
+    FINISHED,
+    LABELS_ONLY,
+    MEAN,
+    PSEUDO,
+    SINGLE,
+    WITHOUT,
+    Entry,
+    Result,
+    Role,
+)
 from .evaluate import Performance, answers, quality
 from .finish import Stage
 from .fit import Epoch, Fitted
 from .labels import labelled_rows, learnt_from
 from .settings import Training, fresh_student
 
-LABELS_ONLY = "student: labels only"
-ALL_LABELS = "student: all labels the teachers had"
-SINGLE = "student: best single teacher"
-MEAN = "student: plain mean"
-CHOSEN = "student: chosen fusion"
-WITHOUT = "student: chosen fusion without hints"
 SAVE_EVERY = 5.0
 """Seconds between the checkpoints of a student; a shorter training is simply repeated after a kill."""
 
-FINISHED = "student: chosen fusion, then labels"
-
-Role = Literal["baseline", "teacher", "ensemble", "student", "stage"]
 Tell = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A student to be trained.
-
-    Attributes:
-        rows: the table with the rows and labels this student may use.
-        source: signals it learns from; None for labels alone.
-        fusion: how they are combined.
-        hints: comparisons of features, beside the answers.
-    """
-
-    name: str
-    role: Role
-    rows: Rows
-    source: SignalSource | None
-    fusion: Fusion
-    hints: tuple[Hint, ...] = ()
-
-
-@dataclass(frozen=True)
-class Result:
-    """What came out for one contender under one seed.
-
-    Attributes:
-        performance: on the test rows; of a student at its last epoch.
-        best: metrics of a student at the epoch that was best on validation rows.
-    """
-
-    name: str
-    role: Role
-    performance: Performance
-    target: Distillation | None = None
-    fitted: Fitted | None = None
-    best: Mapping[str, float] = field(default_factory=dict[str, float])
-
 
 Chooser = Callable[[Any, Any], Choice]
 """From a trial and its signals to the fusion."""
@@ -101,6 +69,8 @@ class Trial:
         flags: teachers that seem to have been trained on training rows, and why.
         ran: how the teachers were run while they taught.
         hints: of the student of the chosen fusion, already taught.
+        rates: learning rates of students that learn from labels alone.
+        pseudo_labels: whether a student learns what the ensemble decides.
     """
 
     seed: int
@@ -117,6 +87,8 @@ class Trial:
     objective: Objective | None = None
     choose: Chooser = plain_mean
     hints: tuple[Hint, ...] = ()
+    rates: tuple[float, ...] = ()
+    pseudo_labels: bool = False
     heldout: np.ndarray = field(init=False)
     results: list[Result] = field(default_factory=list[Result])
     choice: Choice = field(default_factory=lambda: plain_mean(None, None))
@@ -189,31 +161,38 @@ class Trial:
         """The students to train."""
         rows = self.rows
         if len(rows.labelled_train):
-            yield Entry(LABELS_ONLY, "baseline", replace(rows, train=rows.labelled_train), None, Mean())
+            yield Entry(LABELS_ONLY, "baseline", replace(rows, train=rows.labelled_train), None, Mean(), (), self.rates)
         extra = self._labels_of_teachers()
         if len(extra):
             train = np.concatenate([rows.labelled_train, extra])
             more = rows.with_labels(np.concatenate([train, rows.validation]))
-            yield Entry(ALL_LABELS, "baseline", replace(more, train=train), None, Mean())
+            yield Entry(ALL_LABELS, "baseline", replace(more, train=train), None, Mean(), (), self.rates)
         assert self.signals is not None
         if len(self.teachers) > 1:
             yield Entry(SINGLE, "student", rows, self.signals.only(self.single), Mean())
             if self.fusion != Mean() or self.declined:
                 yield Entry(MEAN, "student", rows, self.signals, Mean())
+        if self.pseudo_labels and rows.space.kind in ("classes", "labels"):
+            decided = Mean() if self.fusion.needs - STEADY else self.fusion
+            yield Entry(PSEUDO, "student", rows, self.signals, PseudoLabels(decided))
         if self.declined:
-            yield Entry(CHOSEN, "student", replace(rows, train=rows.labelled_train), None, Mean(), self.hints)
+            yield Entry(
+                CHOSEN, "student", replace(rows, train=rows.labelled_train), None, Mean(), self.hints, self.rates
+            )
             return
         if self.hints:
             yield Entry(WITHOUT, "student", rows, self.signals, self.fusion)
         yield Entry(CHOSEN, "student", rows, self.signals, self.fusion, self.hints)
 
-    def record(self, entry: Entry, target: Distillation, fitted: Fitted, performance: Performance) -> None:
+    def record(
+        self, entry: Entry, target: Distillation, fitted: Fitted, performance: Performance, rate: float | None = None
+    ) -> None:
         """Keeps what came out of one entry, at its last and at its best epoch."""
         best = copy.deepcopy(fitted.student).cpu()
         best.load_state_dict(fitted.best)
         answer, batch = answers(best, self.rows, self.rows.test.open(f"best epoch of {entry.name}"), self.task)
         found = quality(self.task, answer, batch)
-        self.results.append(Result(entry.name, entry.role, performance, target, fitted, found))
+        self.results.append(Result(entry.name, entry.role, performance, target, fitted, found, rate))
 
     def chosen(self) -> nn.Module:
         """The student of the chosen fusion."""

@@ -17,8 +17,9 @@ from ..core import Batch, InputError, Task
 from ..report import Contender, Report, interval, paired
 from ..report.stats import t_quantile
 from ..teaching.heldout import row_loss
+from .entry import CHOSEN, LABELS_ONLY, MEAN, SINGLE
 from .evaluate import answers
-from .trial import CHOSEN, LABELS_ONLY, MEAN, SINGLE, Trial
+from .trial import Trial
 
 NOTHING = "Nothing was gained that this test could show."
 MOST_NAMES = 6

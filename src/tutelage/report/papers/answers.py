@@ -62,6 +62,11 @@ PAPERS: dict[str, Paper] = {
         volume="10",
         pages="266--272",
     ),
+    "lee2013": Paper(
+        "Lee, Dong-Hyun",
+        "Pseudo-Label: The Simple and Efficient Semi-Supervised Learning Method for Deep Neural Networks", 2013,
+        "ICML Workshop on Challenges in Representation Learning",
+    ),
     "hinton2002": Paper(
         "Hinton, Geoffrey E.", "Training Products of Experts by Minimizing Contrastive Divergence", 2002,
         "Neural Computation", kind="article", volume="14", number="8", pages="1771--1800",
