@@ -19,8 +19,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from beartype import BeartypeConf, BeartypeDecorPlace
+from beartype.claw import beartype_package
 
 import outside
+
+UNCHECKED = ("report", "train.keep", "train.run", "train.summary", "data.recipe", "data.recording", "data.frames")
+"""Modules whose annotations name what is only imported while types are checked."""
+
+beartype_package(
+    "tutelage",
+    conf=BeartypeConf(
+        claw_is_pep526=False,
+        claw_decor_place_func=BeartypeDecorPlace.FIRST,  # inside other decorators, where names are known
+        claw_skip_package_names=tuple(f"tutelage.{name}" for name in UNCHECKED),
+    ),
+)
+
 
 NO_SKIP = os.environ.get("TUTELAGE_NO_SKIP") == "1"
 SYSTEM = "system package missing"
