@@ -14,12 +14,13 @@ from tutelage.core import InputError
 from tutelage.data.engines import DuckDBEngine, Engine, PolarsEngine
 from tutelage.data.quarantine import Quarantine
 from tutelage.data.sources import Csv
-from tutelage.recipes._shop_case import Case, read_all
+from tutelage.recipes._shop_case import Case
 from tutelage.recipes._shop_coupons import TEST, VALIDATE, coupons, coupons_table, read_journey
 from tutelage.recipes._shop_films import films_table, per_user, share_of
 from tutelage.recipes._shop_rank import rank_films, rank_groceries
 from tutelage.recipes._shop_rankers import Content, Ease, Factors, Neighbours, Popular, with_properties
 from tutelage.recipes._shop_sessions import sessions
+from tutelage.recipes._tables import read_all
 from tutelage.recipes.shop import audit_shop, shop
 from tutelage.train import Cost, OutOfFold
 

@@ -28,7 +28,8 @@ from ..data.steps import Codes, Impute, Log, OneHot, Scale
 from ..data.windows import windows
 from ..nets import MLP
 from ..teachers import Binding, RuleTeacher
-from ._shop_case import NAMES, STUDENT, Case, Lesson, Who, linear, prepared, read_all, taught, trees
+from ._shop_case import NAMES, Case, Who, prepared, taught_by
+from ._tables import STUDENT, Lesson, linear, read_all, trees
 
 VALIDATE, TEST = np.datetime64("2017-08-08"), np.datetime64("2017-10-01")
 LENGTHS = ("28d", "84d")
@@ -163,7 +164,7 @@ def make_teachers(rows: Rows, seed: int, who: Who) -> tuple[Teacher, ...]:
     )
     table = (Lesson("table trees", trees(), ("whole",)), Lesson("table linear", linear(), ("whole",)))
     rule = RuleTeacher(again, reads=("redeemed", "sent"), classes=NAMES, name="again", seen=np.zeros(0, np.int64))
-    return (*taught(sources, table, who, rows, seed), rule)
+    return (*taught_by(sources, table, who, rows, seed), rule)
 
 
 def again(row: dict[str, Any]) -> str | None:

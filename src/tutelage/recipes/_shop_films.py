@@ -27,7 +27,8 @@ from ..data.steps import Impute, Log, Scale
 from ..nets import MLP
 from ..teachers import Binding, RuleTeacher
 from ..train import Training
-from ._shop_case import NAMES, STUDENT, Case, Lesson, Who, linear, prepared, read_all, taught, trees
+from ._shop_case import NAMES, Case, Who, prepared, taught_by
+from ._tables import STUDENT, Lesson, linear, read_all, trees
 
 LIKED, PRIOR = 4.0, 5.0
 """Stars that count as liking; how many average ratings each mean starts from."""
@@ -155,7 +156,7 @@ def make_teachers(rows: Rows, seed: int, who: Who) -> tuple[Teacher, ...]:
     rule = RuleTeacher(
         everybody, reads=("film_seen", "film_likes"), classes=NAMES, name="everybody", seen=np.zeros(0, np.int64)
     )
-    return (*taught(sources, table, who, rows, seed), rule)
+    return (*taught_by(sources, table, who, rows, seed), rule)
 
 
 def everybody(row: dict[str, Any]) -> str | None:

@@ -25,7 +25,7 @@ from ..data.split import time_split
 from ..nets import MLP
 from ..teachers import Binding, RuleTeacher, bound
 from ._bazaar import DAYS, START, make_bazaar
-from ._shop_case import NAMES, Case, Lesson, Who, linear, taught, trees
+from ._shop_case import NAMES, Case, Who, taught_by
 from ._shop_table import (
     INPUTS,
     LABEL_DAYS,
@@ -39,6 +39,7 @@ from ._shop_table import (
     shop_frames,
     shop_recipe,
 )
+from ._tables import Lesson, linear, trees
 
 FIRST, POOL = 30, 5
 """The first spine day, and how many weeks are the teachers'."""
@@ -183,7 +184,7 @@ def make_teachers(seed: int, rows: Rows, pool: np.ndarray, who: Who = "sources")
     row = np.unique(np.random.default_rng((seed, 5)).choice(pool, len(pool)))
     seen = np.zeros(0, np.int64)
     rule = RuleTeacher(again, reads=("bought_before", "looked"), classes=NAMES, name="again", seen=seen)
-    return (*taught(sources, table, who, rows, seed, row=row, folds=1), bound(rule, BOUGHT))
+    return (*taught_by(sources, table, who, rows, seed, row=row, folds=1), bound(rule, BOUGHT))
 
 
 def again(row: dict[str, Any]) -> str | None:

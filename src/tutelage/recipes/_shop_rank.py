@@ -28,7 +28,8 @@ from ..data.record import DataRecord, StepRecord
 from ..data.sources import Csv
 from ..nets import TwoTowers
 from ..tasks import Ranking
-from ._shop_case import Case, Who, read_all
+from ._shop_case import Case, Who
+from ._tables import read_all
 from ._shop_coupons import table_file
 from ._shop_films import GENRES, LIKED, genres, share_of
 from ._shop_rankers import again_and_again, learners, out_of_fold

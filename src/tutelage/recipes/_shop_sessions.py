@@ -23,7 +23,8 @@ from ..data.split import stratified_split
 from ..data.steps import Codes, Log, OneHot, Scale
 from ..nets import MLP
 from ..teachers import RuleTeacher
-from ._shop_case import NAMES, STUDENT, Case, Lesson, Who, linear, prepared, read_all, taught, trees
+from ._shop_case import NAMES, Case, Who, prepared, taught_by
+from ._tables import STUDENT, Lesson, linear, read_all, trees
 
 FILE = "online_shoppers_intention.csv"
 PAGES = ("Administrative", "Informational", "ProductRelated")
@@ -79,7 +80,7 @@ def make_teachers(rows: Rows, seed: int, who: Who) -> tuple[Teacher, ...]:
     table = (Lesson("table trees", trees(), (STUDENT,)), Lesson("table linear", linear(), (STUDENT,)))
     nobody = np.zeros(0, np.int64)
     rule = RuleTeacher(left_at_once, reads=("ProductRelated", "PageValues"), classes=NAMES, seen=nobody)
-    return (*taught(sources, table, who, rows, seed), rule)
+    return (*taught_by(sources, table, who, rows, seed), rule)
 
 
 def left_at_once(row: dict[str, Any]) -> str | None:

@@ -26,9 +26,12 @@ class Classification:
         classes: class names, in the order of the student's outputs.
         class_weight: trust per class in the hard loss; equal unless given.
         headline: the metric a table is sorted by. Where nearly all rows are of one class, accuracy says little.
+        decision: weight per class when it is decided, all of them positive; equal unless given. The answer is the class
+            with the largest product of probability and weight, so that probabilities stay what they are. With the cost
+            of missing each class as its weight, that is the answer of least expected cost (Elkan 2001).
 
     Raises:
-        InputError: fewer than two classes, two of one name, other class weights, or an unknown headline.
+        InputError: fewer than two classes, two of one name, weights that do not fit, or an unknown headline.
     """
 
     name: ClassVar[str] = "classification"
@@ -48,12 +51,16 @@ class Classification:
     classes: tuple[str, ...]
     class_weight: tuple[float, ...] | None = None
     headline: str = "accuracy"
+    decision: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         if len(set(self.classes)) != len(self.classes) or len(self.classes) < 2:
             raise InputError(f"classification needs at least two different classes, got {list(self.classes)}")
-        if self.class_weight is not None and len(self.class_weight) != len(self.classes):
-            raise InputError(f"{len(self.classes)} classes need as many class weights, got {len(self.class_weight)}")
+        for what, weights in (("class weights", self.class_weight), ("decision weights", self.decision)):
+            if weights is not None and len(weights) != len(self.classes):
+                raise InputError(f"{len(self.classes)} classes need as many {what}, got {len(weights)}")
+        if self.decision is not None and not min(self.decision) > 0:
+            raise InputError(f"decision weights are positive, got {self.decision}")
         check_headline(self)
 
     @classmethod
@@ -93,8 +100,11 @@ class Classification:
         return losses, log_q.exp().mul_(heard).scatter_add_(-1, truth, -heard)
 
     def decode(self, answer: Classes) -> Tensor:
-        """The most probable class, int64 [B]."""
-        return answer.scores.masked_fill(~answer.coverage, -torch.inf).argmax(-1)
+        """The most probable class, or the one that the decision weights favour, int64 [B]; of votes the one named."""
+        scores = answer.scores
+        if self.decision is not None and answer.kind != "votes":
+            scores = answer.log_probs() + constants(self.decision, scores).log()
+        return scores.masked_fill(~answer.coverage, -torch.inf).argmax(-1)
 
     def metrics(self, answer: Classes, target: Tensor, labelled: Tensor) -> dict[str, float]:
         """Accuracy, macro precision, recall and F1, cross-entropy and ECE (15 bins) on labelled rows.

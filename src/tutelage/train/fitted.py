@@ -14,6 +14,7 @@ from torch import nn
 
 from ..core import InputError, LeakageError, Task, Teacher
 from ..data import Rows
+from ..data.dealing import deal
 from ..nets import InUnits
 from ..tasks import Regression
 from ..teachers import Binding, EstimatorTeacher, ModuleTeacher, RankingTeacher, bound
@@ -28,12 +29,17 @@ from .settings import Training
 Told = Callable[[str, Epoch, int], None]
 
 
-def folds(rows: Rows, row: np.ndarray, count: int, seed: int) -> np.ndarray:
+def folds(rows: Rows, row: np.ndarray, count: int, seed: int, groups: np.ndarray | None = None) -> np.ndarray:
     """The fold of each of these rows: stratified by class, random otherwise; int64 like `row`.
 
+    Rows of one group, of which `groups` [N] holds one per row of the table, are in one fold.
+
     Raises:
-        InputError: fewer rows than folds.
+        InputError: fewer rows or groups than folds.
     """
+    if groups is not None:
+        classes = rows.target[row] if rows.space.kind == "classes" else np.zeros(len(row), dtype=np.int64)
+        return deal(classes, count, seed, groups[row])
     if len(row) < count:
         raise InputError(f"{count} folds need at least as many labelled rows, there are {len(row)}")
     generator = np.random.default_rng(seed)
@@ -244,8 +250,9 @@ def trained(
     count: int,
     folder: Path | None = None,
     progress: Told | None = None,
+    groups: np.ndarray | None = None,
 ) -> Teacher:
-    """A teacher fitted on these rows, out of fold when there is more than one fold; see `fit_teacher`."""
+    """A teacher fitted on these rows, out of fold when there is more than one fold; see `fit_teacher` and `folds`."""
 
     def fitted(name: str, own: np.ndarray) -> Teacher:
         options: dict[str, Any] = {"training": one.training, "reads": one.reads, "progress": progress}
@@ -254,7 +261,7 @@ def trained(
 
     if count <= 1:
         return fitted(one.name, row)
-    fold = folds(rows, row, count, one.seed)
+    fold = folds(rows, row, count, one.seed, groups)
     models = tuple(fitted(f"{one.name}/{held}", row[fold != held]) for held in range(count))
     place = np.full(len(rows), -1, dtype=np.int64)
     place[row] = fold

@@ -49,6 +49,7 @@ def train_models(
     seed: int = 0,
     reads: Sequence[str] | None = None,
     binding: Binding | None = None,
+    groups: np.ndarray | None = None,
     folder: Path | str | None = None,
     progress: Told | None = None,
 ) -> tuple[Teacher, ...]:
@@ -66,6 +67,7 @@ def train_models(
         seed: of the first teacher; the others count on.
         reads: their columns, of one source perhaps; the student's unless given.
         binding: the source they learn from: they are fitted on rows that have it, and abstain elsewhere.
+        groups: patient, accident, user ... of each row of the table [N]; rows of one group are in one fold.
         folder: keeps each nn.Module in a folder of its own, NAME_0 (out of fold NAME_0/0): a finished one is not
             trained again, an interrupted one goes on.
         progress: called after each epoch of an nn.Module with its name, the record and the number of epochs planned.
@@ -78,7 +80,7 @@ def train_models(
     rows, chosen = having(rows, rows.labelled_train if row is None else np.asarray(row), binding)
     planned = variants(make, n, vary, seed, training or Training(), name, reads)
     place, task = None if folder is None else Path(folder), task_of(rows)
-    made = (trained(one, rows, one.sample(chosen), task, folds, place, progress) for one in planned)
+    made = (trained(one, rows, one.sample(chosen), task, folds, place, progress, groups) for one in planned)
     return tuple(made if binding is None else (bound(teacher, binding) for teacher in made))
 
 
