@@ -46,11 +46,7 @@ def prepared(
     labelled: float,
     record: DataRecord,
 ) -> Rows:
-    """Rows of a yes or no question; `prepared_rows` says the rest.
-
-    Args:
-        yes: the answers, bool [N].
-    """
+    """Rows of a yes or no question, answered by `yes`, bool [N]; `prepared_rows` says the rest."""
     target = np.where(yes, NAMES[1], NAMES[0])
     return prepared_rows(table, target, recipe, blocks, parts, names=NAMES, labelled=labelled, record=record)
 
@@ -65,12 +61,6 @@ def taught_by(
     row: np.ndarray | None = None,
     folds: int = 5,
 ) -> list[Teacher]:
-    """Teachers that answer the rows they were fitted on out of fold; `taught` says the rest.
-
-    Args:
-        sources: one lesson per source.
-        table: lessons of the integrated table.
-        who: which of them.
-    """
+    """Those teachers of the sources and of the integrated table that are asked for; `taught` says the rest."""
     lessons = [*(sources if who != "table" else ()), *(table if who != "sources" else ())]
     return taught(lessons, rows, seed, row=row, folds=folds)

@@ -29,10 +29,10 @@ from ..data.sources import Csv
 from ..nets import TwoTowers
 from ..tasks import Ranking
 from ._shop_case import Case, Who
-from ._tables import read_all
 from ._shop_coupons import table_file
 from ._shop_films import GENRES, LIKED, genres, share_of
 from ._shop_rankers import again_and_again, learners, out_of_fold
+from ._tables import read_all
 
 MOMENTS, TESTED = (0.3, 0.4, 0.5, 0.6, 0.7), 0.8
 FEWEST = 5

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
+import torch
+from torch import nn
 
 from ..core import InputError, Space, Task, Teacher, require
 from ..data import Recipe, Rows, rows_of
-from ..data.engines import Engine
+from ..data.dealing import deal
+from ..data.engines import Engine, choose_engine
 from ..data.quarantine import Quarantine
 from ..data.record import DataRecord
 from ..data.recording import source_parts
 from ..data.sources import Source
 from ..data.split import Split
+from ..ops import metrics as measure
 from ..teachers import Binding
+from ..teaching import AsIs
 from ..train import Training, train_models
+from ..train.evaluate import teacher_answers
 
 STUDENT = "features"
 """The column that students read."""
@@ -43,6 +51,39 @@ class Lesson:
     training: Training | None = None
 
 
+@dataclass(frozen=True)
+class Turns:
+    """A question, ready to distil, whose rows differ from seed to seed.
+
+    Attributes:
+        title: of the report.
+        rows: the table of each seed.
+        teachers: made under each seed, for its rows.
+        student: makes the student of so many inputs.
+        turns: so many seeds take turns in what is tested.
+    """
+
+    title: str
+    rows: Callable[[int], Rows]
+    teachers: Callable[[int, Rows], tuple[Teacher, ...]]
+    student: Callable[[int], nn.Module]
+    turns: int = 1
+
+    def makers(self) -> tuple[Callable[[], nn.Module], Callable[[int], Rows]]:
+        """Makers of the student and of the rows of a seed; the student fits the rows that were made last.
+
+        A word may be a column of its own under one seed, and too rare for that under another.
+        """
+        width: list[int] = []
+
+        def made(seed: int) -> Rows:
+            rows = self.rows(seed)
+            width[:] = [rows.columns[STUDENT].shape[1]]
+            return rows
+
+        return lambda: self.student(width[0]), made
+
+
 def read_all(
     sources: Sequence[Source], engine: Engine, quarantine: Quarantine
 ) -> tuple[dict[str, nw.LazyFrame[Any]], DataRecord]:
@@ -54,6 +95,49 @@ def read_all(
         record = record.adding(*source_parts(source, loaded))
         found[source.name] = loaded.frame
     return found, record
+
+
+def tables_of(sources: Sequence[Source], run: Path | None) -> tuple[dict[str, dict[str, np.ndarray]], DataRecord]:
+    """Columns by name by source, and what was counted; rejected records lie in the `quarantine` of the run's folder."""
+    engine, _ = choose_engine("auto")
+    folder = Path(mkdtemp(prefix="tutelage-")) if run is None else run
+    frames, record = read_all(sources, engine, Quarantine(folder / "quarantine"))
+    return {name: engine.collect(frame) for name, frame in frames.items()}, record
+
+
+def fifth(target: np.ndarray, seed: int, groups: np.ndarray | None = None) -> Split:
+    """A fifth of the rows to test on, another one for each of five seeds, and a tenth to validate on.
+
+    Args:
+        target: classes as whole numbers [N], which are stratified.
+        seed: 0 to 4 test every row once, as do 5 to 9 in another order.
+        groups: what a row belongs to [N]; rows of one group are in one part.
+    """
+    tested = deal(target, 5, seed // 5, groups) == seed % 5
+    rest = np.flatnonzero(~tested)
+    watched = deal(target[rest], 8, seed, None if groups is None else groups[rest]) == 0
+    return Split(rest[~watched], rest[watched], np.flatnonzero(tested), np.zeros(0, np.int64))
+
+
+def decisions(teacher: Teacher, rows: Rows) -> tuple[float, ...]:
+    """Weights of classes in decisions: powers of how rare each is, the one whose macro-F1 is best on training rows.
+
+    Args:
+        teacher: answers training rows out of fold.
+        rows: of classes; their labelled training rows are looked at.
+    """
+    row = rows.labelled_train
+    truth, count = torch.from_numpy(rows.target[row]), len(rows.space.names)
+    sizes = torch.bincount(truth, minlength=count)
+    rare = len(row) / count / sizes.clamp_min(1).double()
+    probs = AsIs().apply(teacher_answers(teacher, rows, row)).probs().double()
+
+    def reached(power: float) -> float:
+        table = measure.confusion(truth, (probs * rare**power).argmax(-1), count)
+        return measure.rates(table, sizes).macro()[2]
+
+    best = max((step / 10 for step in range(11)), key=reached)
+    return tuple((rare**best).tolist())
 
 
 def prepared_rows(

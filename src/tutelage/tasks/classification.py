@@ -47,6 +47,7 @@ class Classification:
         "roc_auc": True,
         "cross_entropy": False,
         "ece": False,
+        "cost": False,
     }
     classes: tuple[str, ...]
     class_weight: tuple[float, ...] | None = None
@@ -110,6 +111,7 @@ class Classification:
         """Accuracy, macro precision, recall and F1, cross-entropy and ECE (15 bins) on labelled rows.
 
         `rare_recall` is the recall of the class with the fewest of these rows (of equals the first), if it has any.
+        With decision weights also `cost`: the mean weight of the true classes that were missed.
         With two classes also precision, recall, F1 and ROC AUC of the second; the latter NaN where it never occurs.
 
         A row on which a teacher abstains counts as wrong, with a uniform answer.
@@ -132,7 +134,13 @@ class Classification:
             **(_of_positive(rates, probs, truth) if classes == 2 else {}),
             "cross_entropy": measure.cross_entropy(probs, truth),
             "ece": measure.calibration_error(probs, truth, bins=15),
+            **({} if self.decision is None else {"cost": _cost(self.decision, guess, truth)}),
         }
+
+
+def _cost(decision: tuple[float, ...], guess: Tensor, truth: Tensor) -> float:
+    """Mean over the rows of the weight of the true class, where another one was answered."""
+    return float((constants(decision, torch.zeros((), dtype=torch.float64))[truth] * (guess != truth)).mean())
 
 
 def _of_positive(rates: measure.Rates, probs: Tensor, truth: Tensor) -> dict[str, float]:
