@@ -37,6 +37,7 @@ from tutelage.data.steps import (
     Step,
     TargetMean,
     TfIdf,
+    Tokens,
 )
 from tutelage.testing import check_step
 from tutelage.testing.step import engines
@@ -124,6 +125,8 @@ CASES: dict[str, tuple[Step, tuple[Step, ...]]] = {
     "tf-idf": (TfIdf(("text",)), ()),
     "tf-idf, pairs": (TfIdf(("text",), 12, 2, 2, sublinear=True, unit=False), ()),
     "scaled tf-idf": (Scale(("text",)), (TfIdf(("text",), 5),)),
+    "tokens": (Tokens(("text",), length=5, buckets=8), ()),
+    "tokens, characters": (Tokens(("text",), "character", 40, most=6, min_count=1, buckets=50), ()),
     "scale z-score": (Scale(("a", "b")), ()),
     "scale min-max": (Scale(("a", "count"), "min-max"), ()),
     "scale robust": (Scale(("a", "b"), "robust"), ()),

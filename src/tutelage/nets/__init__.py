@@ -1,9 +1,10 @@
-"""Small reference nets: students for tables, images and rankings."""
+"""Small reference nets: students for tables, images, texts and rankings."""
 
 from .branches import Branch, Branches, Gate
 from .conv import ConvNet
 from .generator import Generator, Noise, Range, ranges_of
 from .mlp import MLP
+from .text import TextConv
 from .two_towers import TwoTowers
 from .units import InUnits
 from .vgg import VGG
@@ -19,6 +20,7 @@ __all__ = [
     "InUnits",
     "Noise",
     "Range",
+    "TextConv",
     "TwoTowers",
     "ranges_of",
 ]

@@ -14,6 +14,7 @@ from .scale import Log, Scale
 from .step import Apart, Column, Drops, Kind, Learns, OutOfFold, Role, State, Step, Summaries, Together
 from .target_mean import TargetMean
 from .text import TfIdf
+from .tokens import Tokens
 from .units import Affine, Convert
 
 STEPS: tuple[type[Step], ...] = (
@@ -39,6 +40,7 @@ STEPS: tuple[type[Step], ...] = (
     Scale,
     TargetMean,
     TfIdf,
+    Tokens,
 )
 """All steps of the house, by which a saved recipe is read."""
 
@@ -77,4 +79,5 @@ __all__ = [
     "TargetMean",
     "TfIdf",
     "Together",
+    "Tokens",
 ]
