@@ -101,9 +101,7 @@ def text_teachers(rows: Rows, tokens: Tokens, seed: int, rule: Rule, *, epochs: 
     for name, make in makers.items():
         reads = (TOKENS,) if name == "net" else (TEXT,)
         training = Training(epochs=epochs, threads=1)
-        found += train_models(
-            rows, make, 1, name=name, row=row, folds=folds, seed=seed, training=training, reads=reads
-        )
+        found += train_models(rows, make, 1, name=name, row=row, folds=folds, seed=seed, training=training, reads=reads)
     seen = np.zeros(0, np.int64)
     return [*found, RuleTeacher(rule, reads=(TEXT,), classes=rows.space.names, name="rule", seen=seen)]
 

@@ -60,7 +60,9 @@ class Tokens:
         check_columns(self, self.columns)
         smallest = min(self.length, self.most, self.min_count, self.buckets)
         if self.unit not in ("word", "character") or len(self.columns) != 1 or smallest < 1 or self.codes > MOST_CODES:
-            raise InputError(f"{self}: one column, unit word or character, numbers at least 1, codes up to {MOST_CODES}")
+            raise InputError(
+                f"{self}: one column, unit word or character, numbers at least 1, codes up to {MOST_CODES}"
+            )
 
     @property
     def codes(self) -> int:
