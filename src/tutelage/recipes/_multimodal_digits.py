@@ -36,15 +36,14 @@ PUBLIC = (
 )
 
 
-def case(folder: Path, view: View, missing: float) -> Turns:
+def case(folder: Path, view: View, missing: float, labelled: float) -> Turns:
     """The question, for a student that reads one view."""
     views, target = read_views(folder)
     return Turns(
         f"Digits: six views, a student on {view} alone",
-        lambda seed: make_rows(views, target, seed, view, missing),
+        lambda seed: make_rows(views, target, seed, view, missing, labelled),
         lambda seed, rows: make_teachers(rows, seed),
         lambda width: MLP(width, len(NAMES), (32,)),
-        turns=1,
     )
 
 
@@ -68,7 +67,9 @@ def read_views(folder: Path) -> tuple[dict[str, np.ndarray], np.ndarray]:
     return found, digits[0]
 
 
-def make_rows(views: dict[str, np.ndarray], target: np.ndarray, seed: int, view: View, missing: float) -> Rows:
+def make_rows(
+    views: dict[str, np.ndarray], target: np.ndarray, seed: int, view: View, missing: float = 0.2, labelled: float = 1.0
+) -> Rows:
     """The rows of a seed: a fifth is tested; `has VIEW` says which views are missing in training rows, and 0 there."""
     parts = fifth(target, seed)
     own = {f"{view}{place}": column for place, column in enumerate(views[view].T)}
@@ -82,7 +83,9 @@ def make_rows(views: dict[str, np.ndarray], target: np.ndarray, seed: int, view:
     def recipe(blocks: Any) -> Recipe:
         return Recipe((Scale(tuple(own)),), blocks)
 
-    return prepared_rows({**own, **others}, target, recipe, {STUDENT: tuple(own)}, parts, names=NAMES)
+    return prepared_rows(
+        {**own, **others}, target, recipe, {STUDENT: tuple(own)}, parts, names=NAMES, labelled=labelled
+    )
 
 
 def make_teachers(rows: Rows, seed: int) -> tuple[Teacher, ...]:

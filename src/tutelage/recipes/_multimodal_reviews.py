@@ -33,6 +33,7 @@ from ._tables import STUDENT, Lesson, Turns, prepared_rows, tables_of, taught, t
 from ._texts import linear_letters, linear_words
 
 NAMES = ("no", "yes")
+FOLDER = "multimodal-clothing-reviews"
 TEXT, TABLE = "text", "table"
 COUNTS = ("Age", "Positive Feedback Count")
 KINDS = ("Division Name", "Department Name", "Class Name")
@@ -44,12 +45,12 @@ PUBLIC = (
 BACK = re.compile(r"\b(?:return(?:ed|ing)|(?:sent|sending|went|going) (?:it |this |them )?back)\b", re.IGNORECASE)
 
 
-def case(folder: Path, run: Path | None) -> Turns:
+def case(folder: Path, labelled: float, run: Path | None) -> Turns:
     """The question; the file of test rows is tested under every seed."""
     table, yes, parts, record = read_reviews(folder, run)
     return Turns(
         "Reviews of clothing: text and table, a student on the words",
-        lambda seed: make_rows(table, yes, parts, record),
+        lambda seed: make_rows(table, yes, parts, record, labelled),
         lambda seed, rows: make_teachers(rows, seed),
         lambda width: MLP(width, 2, (16,)),
     )
@@ -79,11 +80,14 @@ def reviews_recipe(blocks: Mapping[str, tuple[str, ...]]) -> Recipe:
     return Recipe((Impute(COUNTS), Scale(COUNTS), Codes(KINDS, min_count=10), OneHot(KINDS)), blocks)
 
 
-def make_rows(table: Mapping[str, np.ndarray], yes: np.ndarray, parts: Split, record: DataRecord) -> Rows:
+def make_rows(
+    table: Mapping[str, np.ndarray], yes: np.ndarray, parts: Split, record: DataRecord, labelled: float = 1.0
+) -> Rows:
     """All rows; nine in ten recommend, so that the area under the curve decides."""
     said = np.where(yes == 1, NAMES[1], NAMES[0])
     task = Classification(NAMES, headline="roc_auc")
-    return prepared_rows(table, said, reviews_recipe, BLOCKS, parts, names=NAMES, task=task, record=record)
+    more: dict[str, Any] = {"names": NAMES, "task": task, "labelled": labelled, "record": record}
+    return prepared_rows(table, said, reviews_recipe, BLOCKS, parts, **more)
 
 
 def make_teachers(rows: Rows, seed: int) -> tuple[Teacher, ...]:

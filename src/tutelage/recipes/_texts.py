@@ -1,7 +1,8 @@
 """What recipes on texts have in common: the rows, teachers of five kinds, and a small student that reads tokens.
 
 Teachers read the raw text, each in its own way; the student reads codes that `Tokens` makes, so that what is shipped
-needs neither scikit-learn nor LightGBM. Teachers are fitted on training and validation rows and answer both out of fold.
+needs neither scikit-learn nor LightGBM. Teachers are fitted on training and validation rows and answer both out of
+fold.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ def multimodal(
     data: Path | None = None,
     view: digits.View = "zer",
     missing: float = 0.2,
+    labelled: float = 0.1,
     seeds: int = 5,
     epochs: int = 40,
     fusion: Fusion | None = None,
@@ -43,6 +44,8 @@ def multimodal(
         data: folder with the files; below $TUTELAGE_DATA unless given.
         view: of the digits, that the student reads.
         missing: share of the digits' training rows in which any other view is missing.
+        labelled: share of the student's training rows that are labelled; teachers learn from the labels of others, or
+            out of fold.
         seeds: number of paired seeds; of the digits five test every row once.
         epochs: most passes of each student over its rows.
         fusion: how teachers are combined; chosen on labelled rows unless given.
@@ -54,10 +57,9 @@ def multimodal(
     """
     if not 0.0 <= missing < 1.0:
         raise InputError(f"--missing is a share of rows in [0, 1), got {missing}")
-    if on == "digits":
-        case = digits.case(public_folder("multiview-mfeat", data, digits.PUBLIC, "--on digits"), view, missing)
-    else:
-        case = reviews.case(public_folder("multimodal-clothing-reviews", data, reviews.PUBLIC, "--on reviews"), run)
+    name, where = {"digits": ("multiview-mfeat", digits.PUBLIC), "reviews": (reviews.FOLDER, reviews.PUBLIC)}[on]
+    folder = public_folder(name, data, where, f"--on {on}")
+    case = reviews.case(folder, labelled, run) if on == "reviews" else digits.case(folder, view, missing, labelled)
     student, rows = case.makers()
     return distill(
         student,

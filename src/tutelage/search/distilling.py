@@ -82,17 +82,22 @@ def distill(
             trial.teachers, trial.rows, trial.store, progress=trial.told, optimise=optimise, ran=trial.ran.append
         )
         trial.taught(signals, calculate_differences(signals, trial.rows))
-        for entry in trial.entries():
-            target = generate_distillation_targets(
-                entry.source, entry.rows, entry.fusion, objective, trial.heldout, entry.hints
-            )
-            fitted, rate = best_rate(trial.student, target, entry, trial.training(entry), trial.learning(entry))
-            trial.record(entry, target, fitted, evaluate_performance(fitted.student, trial.rows), rate)
+        _students(trial, objective)
         if finish is not None:
             stage = last_stage(trial.chosen(), trial.rows, trial.task, finish, replace(settings, seed=seed))
             trial.record_stage(stage, evaluate_performance(stage.fitted.student, trial.rows))
         trial.measure(evaluate_performance, linear(trial.rows) if baselines is None else baselines)
     return contest.report()
+
+
+def _students(trial: Trial, objective: Objective | None) -> None:
+    """Trains and measures all students of a seed."""
+    for entry in trial.entries():
+        target = generate_distillation_targets(
+            entry.source, entry.rows, entry.fusion, objective, trial.heldout, entry.hints
+        )
+        fitted, rate = best_rate(trial.student, target, entry, trial.training(entry), trial.learning(entry))
+        trial.record(entry, target, fitted, evaluate_performance(fitted.student, trial.rows), rate)
 
 
 def _automatic(trial: Trial, source: SignalSource) -> Choice:
