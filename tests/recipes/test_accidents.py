@@ -9,8 +9,9 @@ import polars
 import pytest
 
 from tutelage.core import InputError
+from tutelage.recipes._accidents_table import NAMES, accident_of, grave, mild, read_table
 from tutelage.recipes._tables import STUDENT, fifth
-from tutelage.recipes.accidents import NAMES, accident_of, accidents, grave, make_rows, mild, read_table
+from tutelage.recipes.accidents import accidents, make_rows
 
 
 @pytest.fixture(scope="module")
