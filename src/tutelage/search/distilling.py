@@ -57,7 +57,7 @@ def distill(
     Unless a fusion is given it is chosen on this data, by `auto`. With `optimise` torch teachers run faster where their
     answers stay the same; see `generate_predictions`.
     """
-    settings = training or Training()
+    settings, shown = training or Training(), (title, progress, seen_ok, run, _automatic, hints)
     contest = Contest(
         student,
         rows,
@@ -66,14 +66,9 @@ def distill(
         objective,
         settings,
         seeds,
-        title,
-        progress,
-        seen_ok,
-        run,
-        _automatic,
-        hints,
-        tuple(rates),
-        pseudo_labels,
+        *shown,
+        rates=tuple(rates),
+        pseudo_labels=pseudo_labels,
     )
     hand_over(contest)
     for seed in seeds:
