@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from tutelage.core import Classes
-from tutelage.tasks import TASKS, Classification, MultiLabel, Ranking, Regression
+from tutelage.tasks import NAMED, Classification, MultiLabel, Ordinal, Ranking, Regression
 from tutelage.testing import check_task
 
 TASKS_AND_OUTPUTS = {
     "classification": (Classification(("a", "b", "c")), 3),
     "weighted classes": (Classification(("a", "b", "c"), (1.0, 2.0, 0.5)), 3),
+    "ordinal": (Ordinal(("a", "b", "c")), 3),
     "multilabel": (MultiLabel(("a", "b", "c")), 3),
     "regression": (Regression(("y", "z")), 2),
     "regression in units": (Regression(("y", "z"), (3.0, -1.0), (10.0, 0.1), loss="huber"), 2),
@@ -31,7 +32,7 @@ def test_task(name: str) -> None:
 
 
 def test_every_task_is_tested() -> None:
-    assert {type(task) for task, _ in TASKS_AND_OUTPUTS.values()} == set(TASKS.values())
+    assert {type(task) for task, _ in TASKS_AND_OUTPUTS.values()} == set(NAMED.values())
 
 
 @dataclass(frozen=True)

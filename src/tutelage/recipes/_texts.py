@@ -121,13 +121,13 @@ def baseline(tokens: Tokens) -> Mapping[str, Callable[[Rows, int], Teacher]]:
 def linear_words(spaced: bool, seed: int) -> Any:
     """Logistic regression on TF-IDF of runs of up to two words, or of up to three characters."""
     kind = {"token_pattern": PATTERN, "ngram_range": (1, 2)} if spaced else {"analyzer": "char", "ngram_range": (1, 3)}
-    return _pipeline(_tf_idf(sublinear_tf=True, **kind), _logistic(3e-6, seed))
+    return _pipeline(_tf_idf(sublinear_tf=True, min_df=2, **kind), _logistic(1e-5, seed))
 
 
 def linear_letters(spaced: bool, seed: int) -> Any:
     """Logistic regression on TF-IDF of pieces of words, two to five letters; of two to four characters elsewhere."""
     kind = {"analyzer": "char_wb", "ngram_range": (2, 5)} if spaced else {"analyzer": "char", "ngram_range": (2, 4)}
-    return _pipeline(_tf_idf(sublinear_tf=True, min_df=2, **kind), _logistic(3e-6, seed))
+    return _pipeline(_tf_idf(sublinear_tf=True, min_df=4, **kind), _logistic(1e-5, seed))
 
 
 def trees(spaced: bool) -> Any:

@@ -10,18 +10,20 @@ import numpy as np
 from ..core import InputError, Space, Task
 from .classification import Classification
 from .multilabel import MultiLabel
+from .ordinal import Ordinal
 from .ranking import Ranking
 from .regression import Regression
 
 TASKS: dict[str, Any] = {"classes": Classification, "labels": MultiLabel, "values": Regression, "scores": Ranking}
 """The plain task for each kind of answer."""
-NAMED: dict[str, Any] = {task.name: task for task in (Classification, MultiLabel, Regression, Ranking)}
+NAMED: dict[str, Any] = {task.name: task for task in (Classification, Ordinal, MultiLabel, Regression, Ranking)}
 """Every task by its name."""
 
 __all__ = [
     "TASKS",
     "Classification",
     "MultiLabel",
+    "Ordinal",
     "Ranking",
     "Regression",
     "task_for",
