@@ -25,7 +25,7 @@ from ..search import distill
 from ..train import Training
 from ..train.contest import Progress
 from ._public import public_folder
-from ._texts import RATES, TEXT, baseline, student, text_rows, text_teachers
+from ._texts import OBJECTIVE, RATE, RATES, TEXT, baseline, student, text_rows, text_teachers
 
 On = Literal["trec", "agnews"]
 PUBLIC = {
@@ -46,7 +46,7 @@ def text(
     data: Path | None = None,
     labelled: float = 1.0,
     seeds: int = 5,
-    epochs: int = 12,
+    epochs: int = 20,
     fusion: Fusion | None = None,
     run: Path | None = None,
     progress: Progress | None = None,
@@ -58,7 +58,7 @@ def text(
         data: folder with the files, yours or the public ones; below $TUTELAGE_DATA unless given.
         labelled: share of the training rows whose label the student sees.
         seeds: number of paired seeds.
-        epochs: passes of each net over its rows.
+        epochs: passes of each student over its rows.
         fusion: how teachers are combined; chosen on held-out rows unless given.
         run: folder of the run.
         progress: told what happens.
@@ -72,9 +72,10 @@ def text(
     return distill(
         student(rows, tokens),
         rows,
-        lambda seed, rows: text_teachers(rows, tokens, seed, rule, epochs=epochs),
+        lambda seed, rows: text_teachers(rows, tokens, seed, rule, epochs=min(epochs, 12)),
         fusion=fusion,
-        training=Training(epochs=epochs, threads=1),
+        objective=OBJECTIVE,
+        training=Training(epochs=epochs, lr=RATE, threads=1),
         seeds=range(seeds),
         baselines=baseline(tokens),
         rates=RATES,
