@@ -61,17 +61,20 @@ def _spaced(words: str) -> re.Pattern[str]:
 
 ENGLISH = Lexicon(
     praise=_spaced(
-        r"good great best better love loves loved lovely enjoy\w* entertain\w* fun funny hilarious beautiful\w* brillian\w+ "
-        r"excellent wonderful\w* charm\w* delight\w* touching moving powerful\w* compelling engag\w+ fascinat\w+ fresh "
+        r"good great best better love loves loved lovely enjoy\w* entertain\w* fun funny hilarious beautiful\w* "
+        r"brillian\w+ excellent wonderful\w* charm\w* delight\w* touching moving powerful\w* compelling engag\w+ "
+        r"fascinat\w+ fresh "
         r"smart clever witty warm honest solid perfect\w* remarkabl\w+ refreshing\w* superb\w* terrific thoughtful "
         r"heartfelt gripping intelligent inspir\w+ impressive masterpiece masterful\w* memorable rewarding satisf\w+ "
         r"stunning thrilling worthy enchanting gorgeous rich sweet pleasure pleasant provocative absorbing riveting"
     ),
     blame=_spaced(
-        r"bad worst worse boring bored dull tedious awful terrible poor\w* lame silly stupid dumb mess messy fails? failed "
-        r"failure flat bland predictable clich\S+ contrived lacks? lacking lifeless disappoint\w+ waste\w* pointless "
-        r"annoying unfunny hollow empty shallow weak mediocre ridiculous\w* problem unfortunately forgettable pretentious "
-        r"tired tiresome clumsy sloppy inept unpleasant ugly painful\w* hackneyed stale tepid uninspired sadly "
+        r"bad worst worse boring bored dull tedious awful terrible poor\w* lame silly stupid dumb mess messy fails? "
+        r"failed failure flat bland predictable clich\S+ contrived lacks? lacking lifeless "
+        r"disappoint\w+ waste\w* pointless "
+        r"annoying unfunny hollow empty shallow weak mediocre ridiculous\w* problem unfortunately forgettable "
+        r"pretentious tired tiresome clumsy sloppy inept unpleasant ugly painful\w* hackneyed stale "
+        r"tepid uninspired sadly "
         r"overlong amateurish incoherent absurd banal dreary derivative plodding nothing"
     ),
     denial=re.compile(r"\b(?:not|never|no|hardly|n't|neither|nor|without|isn't|doesn't|too)\s+(?:\w+\s+)?$"),

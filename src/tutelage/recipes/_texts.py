@@ -1,7 +1,7 @@
 """What recipes on texts have in common: the rows, teachers of five kinds, and a small student that reads tokens.
 
 Teachers read the raw text, each in its own way; the student reads codes that `Tokens` makes, so that what is shipped
-needs neither scikit-learn nor LightGBM. Teachers are fitted on training and validation rows and answer both out of
+needs neither scikit-learn nor LightGBM. Teachers are fitted on training and validation rows, and answer both out of
 fold.
 """
 
@@ -125,13 +125,13 @@ def baseline(tokens: Tokens) -> Mapping[str, Callable[[Rows, int], Teacher]]:
 def linear_words(spaced: bool, seed: int) -> Any:
     """Logistic regression on TF-IDF of runs of up to two words, or of up to three characters."""
     kind = {"token_pattern": PATTERN, "ngram_range": (1, 2)} if spaced else {"analyzer": "char", "ngram_range": (1, 3)}
-    return _pipeline(_tf_idf(sublinear_tf=True, min_df=2, **kind), _logistic(1e-5, seed))
+    return _pipeline(_tf_idf(sublinear_tf=True, min_df=2, **kind), _logistic(seed))
 
 
 def linear_letters(spaced: bool, seed: int) -> Any:
     """Logistic regression on TF-IDF of pieces of words, two to five letters; of two to four characters elsewhere."""
     kind = {"analyzer": "char_wb", "ngram_range": (2, 5)} if spaced else {"analyzer": "char", "ngram_range": (2, 4)}
-    return _pipeline(_tf_idf(sublinear_tf=True, min_df=4, **kind), _logistic(1e-5, seed))
+    return _pipeline(_tf_idf(sublinear_tf=True, min_df=4, **kind), _logistic(seed))
 
 
 def trees(spaced: bool) -> Any:
@@ -154,6 +154,6 @@ def _tf_idf(**settings: Any) -> Any:
     return text.TfidfVectorizer(**settings)
 
 
-def _logistic(alpha: float, seed: int) -> Any:
+def _logistic(seed: int) -> Any:
     models = require("sklearn.linear_model", extra="sklearn", why="train the linear teachers")
-    return models.SGDClassifier("log_loss", alpha=alpha, random_state=seed)
+    return models.SGDClassifier("log_loss", alpha=2e-5, random_state=seed)

@@ -7,8 +7,8 @@
 | mr | English | negative, positive | 9,596 | a tenth of 10,662: one of ten folds |
 | waimai | Chinese | negative, positive | 9,590 | a fifth of 11,987: one of five folds |
 
-Nothing here knows where a Chinese word ends: models read characters and runs of them. The sentences of sst2 and sst5 are
-of the reviews of mr: what was trained on one says nothing when it is tested on the other.
+Nothing here knows where a Chinese word ends: models read characters and runs of them. The sentences of sst2 and sst5
+are of the reviews of mr: what was trained on one says nothing when it is tested on the other.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ SST = ("sentiment-sst", "stsa.{0}.train, .dev and .test of https://github.com/ha
 PUBLIC = {
     "sst2": (SST[0], SST[1].format("binary")),
     "sst5": (SST[0], SST[1].format("fine")),
-    "mr": ("sentiment-mr", "rt-polarity.pos and rt-polarity.neg of https://www.cs.cornell.edu/people/pabo/movie-review-data"),
+    "mr": (
+        "sentiment-mr",
+        "rt-polarity.pos and rt-polarity.neg of https://www.cs.cornell.edu/people/pabo/movie-review-data",
+    ),
     "waimai": ("sentiment-waimai10k-zh", "waimai_10k.csv of https://github.com/SophonPlus/ChineseNlpCorpus"),
 }
 """Folder below TUTELAGE_DATA, and where the public set is."""
@@ -123,7 +126,9 @@ def fold_of(label: list[str], count: int) -> np.ndarray:
 
 def task_of(on: On) -> Task:
     """Five classes have an order; of the Chinese opinions one class is twice as large, so accuracy is no headline."""
-    return Ordinal(STARS) if on == "sst5" else Classification(NAMES, headline="macro_f1" if on == "waimai" else "accuracy")
+    return (
+        Ordinal(STARS) if on == "sst5" else Classification(NAMES, headline="macro_f1" if on == "waimai" else "accuracy")
+    )
 
 
 def tokens_of(on: On) -> Tokens:

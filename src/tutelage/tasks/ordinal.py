@@ -20,8 +20,8 @@ from .headline import check_headline
 class Ordinal:
     """Classes in order, the lowest first; a mistake costs as many steps as lie between guess and truth.
 
-    Teachers and fusions are those of classification: answers are class scores. The prediction is the median class, which
-    of all classes has the least expected difference from the truth; it may not be the most probable one.
+    Teachers and fusions are those of classification: answers are class scores. The prediction is the median class,
+    which of all classes has the least expected difference from the truth; it may not be the most probable one.
 
     Args:
         classes: class names from the lowest to the highest, in the order of the student's outputs.
