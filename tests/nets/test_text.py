@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional
 
 import tutelage as tl
@@ -19,6 +20,7 @@ def test_it_is_a_convolution_and_the_strongest_answer_of_each_filter() -> None:
     tokens = torch.randint(1, 21, (6, 7))
     words, found = net.table[tokens].transpose(1, 2), list[torch.Tensor]()
     for span, layer in zip((2, 3), net.windows, strict=True):
+        assert isinstance(layer, nn.Linear)
         weight = layer.weight.view(5, span, 4).transpose(1, 2)
         found.append(functional.conv1d(words, weight, layer.bias, padding=span - 1).amax(2).relu())
     torch.testing.assert_close(net(tokens), net.head(torch.cat(found, 1)))

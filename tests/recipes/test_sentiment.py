@@ -12,19 +12,21 @@ from shortened import shortened
 from tutelage.core import InputError
 from tutelage.fusion import Mean
 from tutelage.recipes._lexicon import CHINESE, ENGLISH
-from tutelage.recipes.sentiment import lexicon_of, read, sentiment
+from tutelage.recipes._opinions import On, lexicon_of, read
+from tutelage.recipes.sentiment import sentiment
 from tutelage.tasks import Ordinal
 
 
 @pytest.mark.parametrize(("on", "sizes"), [("sst2", (6920, 872, 1821)), ("sst5", (8544, 1101, 2210))])
-def test_the_treebank_is_split_as_published(data: Path, on: str, sizes: tuple[int, ...]) -> None:
-    rows = read(on, data / "sentiment-sst")  # pyright: ignore[reportArgumentType]
+def test_the_treebank_is_split_as_published(data: Path, on: On, sizes: tuple[int, ...]) -> None:
+    rows = read(on, data / "sentiment-sst")
     assert (len(rows.train), len(rows.validation), len(rows.test)) == sizes
     assert isinstance(rows.task, Ordinal) == (on == "sst5")
 
 
 def test_every_review_is_tested_in_one_fold(data: Path) -> None:
     tested: list[int] = []
+    rows = read("waimai", data / "sentiment-waimai10k-zh")
     for fold in range(5):
         rows = read("waimai", data / "sentiment-waimai10k-zh", fold)
         test = rows.test.open("to count")

@@ -10,7 +10,8 @@ from shortened import shortened
 
 from tutelage.core import InputError
 from tutelage.fusion import Mean
-from tutelage.recipes.text import asked_for, read_news, read_trec, section, text
+from tutelage.recipes._text_rules import asked_for, section
+from tutelage.recipes.text import read_news, read_trec, text
 
 
 def test_questions_are_split_as_published(data: Path) -> None:

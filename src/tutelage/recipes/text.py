@@ -11,9 +11,8 @@ The student is a net with one window over tokens; what is shipped needs no libra
 from __future__ import annotations
 
 import csv
-import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from ..search import distill
 from ..train import Training
 from ..train.contest import Progress
 from ._public import public_folder
+from ._text_rules import SECTIONS, asked_for, section
 from ._texts import OBJECTIVE, RATE, RATES, TEXT, baseline, student, text_rows, text_teachers
 
 On = Literal["trec", "agnews"]
@@ -34,7 +34,6 @@ PUBLIC = {
 }
 """Folder below TUTELAGE_DATA, and where the public set is."""
 KINDS = ("ABBR", "DESC", "ENTY", "HUM", "LOC", "NUM")
-SECTIONS = ("World", "Sports", "Business", "Sci/Tech")
 TOKENS = {"trec": Tokens((TEXT,), length=24), "agnews": Tokens((TEXT,), length=48, most=8192)}
 TEST = 1600
 """Last rows of AG News that are tested where there is no file to train on."""
@@ -107,46 +106,3 @@ def read_news(folder: Path, labelled: float = 1.0) -> Rows:
     test = np.arange(count or len(found) - TEST, len(found))
     texts, names = [f"{title} . {more}" for _, title, more in found], [SECTIONS[int(c) - 1] for c, *_ in found]
     return text_rows(texts, names, TOKENS["agnews"], names=SECTIONS, test=test, labelled=labelled)
-
-
-def asked_for(row: dict[str, Any]) -> str | None:
-    """The kind that the first words of a question give away."""
-    return next((kind for kind, pattern in ASKED if pattern.search(row[TEXT])), None)
-
-
-def section(row: dict[str, Any]) -> str | None:
-    """The section with more key words than any other."""
-    found = [len(pattern.findall(row[TEXT])) for pattern in KEYS]
-    best = max(found)
-    return SECTIONS[found.index(best)] if best and found.count(best) == 1 else None
-
-
-def _words(words: str) -> re.Pattern[str]:
-    return re.compile(rf"\b(?:{words.strip().replace(' ', '|')})\b", re.IGNORECASE)
-
-
-ASKED = tuple(
-    (kind, re.compile(pattern, re.IGNORECASE))
-    for kind, pattern in (
-        ("ABBR", r"\b(?:stands? for|abbreviat\w+|acronym|initials)\b|full form"),
-        ("NUM", r"^(?:when|how (?:many|much|old|long|far|tall|often|big|fast|high|deep|large|hot|late|wide))\b"),
-        ("NUM", r"^(?:what|which|in what) (?:\w+ )?(?:year|date|day|month|number|percentage|population|age|speed)\b"),
-        ("HUM", r"^(?:who|whose|whom)\b|^(?:what|which) (?:\w+ )?(?:president|actor|actress|author|company|team)\b"),
-        ("LOC", r"^where\b|^(?:what|which|in what) (?:\S+ )?(?:city|country|state|county|continent|river|island)\b"),
-        ("DESC", r"^(?:why|how (?:do|does|did|can|is|are|was|were|would|could|should))\b|\b(?:mean|origin of) "),
-        ("DESC", r"^what (?:is|are) (?:an? )?\w+ \?$"),
-    )
-)
-KEYS = tuple(
-    _words(words)
-    for words in (
-        "iraq iraqi baghdad minister troops palestinian israeli israel killed rebels election militants un nuclear "
-        "darfur sudan gaza afghanistan hostage pope bomb",
-        "game season team coach cup league olympic olympics match players win victory champion championship yankees "
-        "football baseball quarterback nba nfl tennis medal sox",
-        "oil prices stocks profit shares sales earnings economy investors company quarter bank billion dollar market "
-        "fed wall airline deficit retailer",
-        "software microsoft internet google computer web technology nasa space scientists apple ibm linux users "
-        "security wireless search chip pc phone virus",
-    )
-)
