@@ -5,7 +5,7 @@
 | trec | what a question asks for: six | 5,452 | the official 500 |
 | agnews | the section of a news item: four | 6,000 | the last 1,600 |
 
-The student is a net with one window over tokens; what is shipped needs no library of a teacher.
+The student is a small net over tokens; what is shipped needs no library of a teacher.
 """
 
 from __future__ import annotations
