@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 
 from tutelage.core import InputError
+from tutelage.fusion import Mean
 from tutelage.recipes import _diagnosis_heart as heart
 from tutelage.recipes.diagnosis import diagnosis
 from tutelage.tasks import Classification
@@ -43,7 +45,7 @@ def test_hospitals_keep_their_gaps(hearts: Path) -> None:
 
 
 def test_clinical_rules_abstain_where_something_was_not_measured() -> None:
-    gap = dict.fromkeys(heart.RAW, np.nan)
+    gap: dict[str, Any] = dict.fromkeys(heart.RAW, np.nan)
     assert [rule(gap) for rule in (heart.exertion, heart.defect, heart.fit)] == [None] * 3
     assert heart.exertion(gap | {"exang": 1.0, "oldpeak": 2.0}) == "ill"
     assert heart.defect(gap | {"thal": 7.0}) == "ill"
@@ -57,11 +59,18 @@ def test_what_cannot_be_is_refused(hearts: Path) -> None:
         diagnosis(on="wdbc", without="va")
 
 
+def test_a_short_run_without_one_hospital_goes_through(hearts: Path, tmp_path: Path) -> None:
+    report = diagnosis(data=hearts, without="cleveland", seeds=1, epochs=1, fusion=Mean(), run=tmp_path)
+    names = {one.name for one in report.contenders}
+    assert {"hungarian", "switzerland", "va", "exertion", "defect", "fit", "student: chosen fusion"} <= names
+    assert not report.chapters
+
+
 @pytest.mark.slow
 def test_all_hospitals_in_turn_end_in_one_table(
     hearts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report = diagnosis(data=hearts, seeds=1, epochs=2, run=tmp_path, miss_cost=5.0)
+    report = diagnosis(data=hearts, seeds=1, epochs=1, fusion=Mean(), run=tmp_path, miss_cost=5.0)
     assert report.headline == "cost"
     (chapter,) = report.chapters
     lines = {line[0]: line[1:] for line in chapter.sheets[0].rows}
@@ -73,8 +82,8 @@ def test_all_hospitals_in_turn_end_in_one_table(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("on", ["wdbc", "breast-w"])
-def test_a_short_run_on_cells_goes_through(data: Path, on: str) -> None:
-    report = diagnosis(on=on, data=data / "medical-breast", seeds=1, epochs=2)  # pyright: ignore[reportArgumentType]
+def test_a_short_run_on_cells_goes_through(data: Path, on: Literal["wdbc", "breast-w"]) -> None:
+    report = diagnosis(on=on, data=data / "medical-breast", seeds=1, epochs=2, fusion=Mean())
     metrics = {one.name: one.metrics for one in report.contenders}
     assert metrics["trees"]["accuracy"][0] > 0.9
     assert {"recall", "ece", "cost"} <= set(metrics["student: chosen fusion"])

@@ -87,3 +87,25 @@ def test_json() -> None:
         Classification(TASK.classes, (1.0, 2.0, 3.0)),
     ):
         assert task_from_json(task_to_json(task)) == task
+
+
+def test_decisions_follow_costs_and_leave_probabilities_alone() -> None:
+    probs = torch.tensor([[0.9, 0.1], [0.7, 0.3], [0.2, 0.8]])
+    plain, costly = Classification(("healthy", "ill")), Classification(("healthy", "ill"), decision=(1.0, 5.0))
+    answer, target = Classes.from_probs(probs), torch.tensor([1, 0, 1])
+    assert plain.decode(answer).tolist() == [0, 0, 1]
+    assert costly.decode(answer).tolist() == [0, 1, 1]
+    known = torch.ones(3, dtype=torch.bool)
+    one, other = plain.metrics(answer, target, known), costly.metrics(answer, target, known)
+    assert one["cross_entropy"] == other["cross_entropy"]
+    assert "cost" not in one
+    assert other["cost"] == pytest.approx((5.0 + 1.0) / 3)
+    votes = Classes.of(torch.tensor([[1.0, 0.0]]), "votes")
+    assert costly.decode(votes).tolist() == [0]
+
+
+def test_decision_weights_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(InputError, match="2 classes need as many decision weights, got 3"):
+        Classification(("a", "b"), decision=(1.0, 1.0, 1.0))
+    with pytest.raises(InputError, match="decision weights are positive"):
+        Classification(("a", "b"), decision=(1.0, 0.0))

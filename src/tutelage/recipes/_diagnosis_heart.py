@@ -88,7 +88,7 @@ def make_rows(
     rest = np.flatnonzero(hospital != tested)
     watched = deal(2 * hospital[rest] + ill[rest], 10, part) == 0
     parts = Split(rest[~watched], rest[watched], np.flatnonzero(hospital == tested), np.zeros(0, np.int64))
-    blocks = {STUDENT: (*RAW, "chol_missing", "ca_missing")}
+    blocks: dict[str, tuple[str, ...]] = {STUDENT: (*RAW, "chol_missing", "ca_missing")}
     for place, name in enumerate(HOSPITALS):
         own = parts.train[hospital[parts.train] == place]
         if len(own):
