@@ -17,9 +17,14 @@ NAMES = ("Slight Injury", "Serious Injury", "Fatal injury")
 NULLS = ("", "na", "Unknown", "unknown")
 COUNTS = ("Number_of_vehicles_involved", "Number_of_casualties")
 PLACE = ("Day_of_week", "Area_accident_occured", "Lanes_or_Medians", "Road_allignment", "Types_of_Junction")
-WHERE = (*PLACE, "Road_surface_type", "Road_surface_conditions", "Light_conditions", "Weather_conditions")
-DRIVER = ("Age_band_of_driver", "Sex_of_driver", "Educational_level", "Vehicle_driver_relation", "Driving_experience")
-WHO = (*DRIVER, "Type_of_vehicle", "Owner_of_vehicle", "Casualty_class", "Sex_of_casualty", "Age_band_of_casualty")
+WHERE = (
+    *("Day_of_week", "Area_accident_occured", "Lanes_or_Medians", "Road_allignment", "Types_of_Junction"),
+    *("Road_surface_type", "Road_surface_conditions", "Light_conditions", "Weather_conditions"),
+)
+WHO = (
+    *("Age_band_of_driver", "Sex_of_driver", "Educational_level", "Vehicle_driver_relation", "Driving_experience"),
+    *("Type_of_vehicle", "Owner_of_vehicle", "Casualty_class", "Sex_of_casualty", "Age_band_of_casualty"),
+)
 HOW = ("Type_of_collision", "Vehicle_movement", "Pedestrian_movement", "Cause_of_accident")
 CLOCK = ("minute_sin", "minute_cos")
 BLOCKS = {STUDENT: (*COUNTS, *CLOCK, *WHERE, *WHO, *HOW)}
