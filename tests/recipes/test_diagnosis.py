@@ -76,7 +76,7 @@ def test_all_hospitals_in_turn_end_in_one_table(
     lines = {line[0]: line[1:] for line in chapter.sheets[0].rows}
     assert {"student: chosen fusion", "student: labels only", "logistic regression: labels only"} <= set(lines)
     assert all(0.0 <= float(cell) <= 1.0 for line in lines.values() for cell in line)
-    assert "Hospital by hospital" in capsys.readouterr().out
+    assert "Recall: ill patients found" in capsys.readouterr().out
     assert "Hospital by hospital" in (tmp_path / "report.html").read_text()
 
 
