@@ -13,21 +13,22 @@ class Lexicon:
     """Words of praise less words of blame, each turned round by a word of denial shortly before it.
 
     Args:
-        praise: pattern of one word of praise.
-        blame: pattern of one word of blame.
-        denial: pattern of a word of denial and what may stand between it and the word that it denies.
+        praise: regular expression of one word of praise.
+        blame: regular expression of one word of blame.
+        denial: regular expression of a word of denial and what may stand between it and the word that it denies.
     """
 
-    praise: re.Pattern[str]
-    blame: re.Pattern[str]
-    denial: re.Pattern[str]
+    praise: str
+    blame: str
+    denial: str
 
     def score(self, text: str) -> int:
         """More than zero where praise outweighs blame."""
         return self._counted(self.praise, text) - self._counted(self.blame, text)
 
-    def _counted(self, words: re.Pattern[str], text: str) -> int:
-        return sum(-1 if self.denial.search(text, 0, found.start()) else 1 for found in words.finditer(text))
+    def _counted(self, words: str, text: str) -> int:
+        denial = re.compile(self.denial)
+        return sum(-1 if denial.search(text, 0, found.start()) else 1 for found in re.finditer(words, text))
 
 
 @final
@@ -55,8 +56,8 @@ class Opinion:
         return self.classes[2 + max(-2, min(2, score))]
 
 
-def _spaced(words: str) -> re.Pattern[str]:
-    return re.compile(rf"\b(?:{'|'.join(words.split())})\b")
+def _spaced(words: str) -> str:
+    return rf"\b(?:{'|'.join(words.split())})\b"
 
 
 ENGLISH = Lexicon(
@@ -77,15 +78,13 @@ ENGLISH = Lexicon(
         r"tepid uninspired sadly "
         r"overlong amateurish incoherent absurd banal dreary derivative plodding nothing"
     ),
-    denial=re.compile(r"\b(?:not|never|no|hardly|n't|neither|nor|without|isn't|doesn't|too)\s+(?:\w+\s+)?$"),
+    denial=r"\b(?:not|never|no|hardly|n't|neither|nor|without|isn't|doesn't|too)\s+(?:\w+\s+)?$",
 )
 CHINESE = Lexicon(
-    praise=re.compile(
-        "好吃|不错|很好|挺好|美味|味道好|满意|喜欢|给力|推荐|赞|新鲜|准时|很快|超快|热情|实惠|分量足|量足|很棒|太棒|好评|香|辛苦|谢谢|感谢|干净|可口|贴心|周到"
-    ),
-    blame=re.compile(
+    praise="好吃|不错|很好|挺好|美味|味道好|满意|喜欢|给力|推荐|赞|新鲜|准时|很快|超快|热情|实惠|分量足|量足|很棒|太棒|好评|香|辛苦|谢谢|感谢|干净|可口|贴心|周到",
+    blame=(
         "难吃|太慢|很慢|慢死|差评|太差|很差|极差|态度差|不好|不新鲜|凉了|冷了|都凉|都冷|冰凉|没送|少送|送错|漏|洒|撒|恶心|失望|垃圾|坑|太少|很少|太油|太咸|太辣|太甜|"
         "太硬|糊|催|退|投诉|吐|虫|头发|拉肚子|晚|等了|小时|无语|再也不|不会再|骗|贵|居然|竟然|没有"
     ),
-    denial=re.compile("(?:不|没|没有|不太|不怎么|不是很|一点不|一点也不|并不)$"),
+    denial="(?:不|没|没有|不太|不怎么|不是很|一点不|一点也不|并不)$",
 )
