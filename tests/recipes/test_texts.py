@@ -60,9 +60,9 @@ def test_rules_speak_only_where_words_give_it_away() -> None:
 
 
 def test_a_short_run_goes_through(data: Path, tmp_path: Path) -> None:
-    for part, count in (("train", 300), ("test", 60)):
-        shortened(data / "text-trec6" / f"TREC.{part}", tmp_path / f"TREC.{part}", count, "latin-1")
-    report = text(data=tmp_path, seeds=1, epochs=1, fusion=Mean())
+    for name, count in (("train.csv", 80), ("test.csv", 24)):
+        shortened(data / "text-agnews-7600" / "test.csv", tmp_path / name, count)
+    report = text(on="agnews", data=tmp_path, seeds=1, epochs=1, fusion=Mean())
     names = {one.name for one in report.contenders}
     assert {"words", "letters", "trees", "net", "rule", "tf-idf and linear: labels only"} <= names
     assert {"student: labels only", "student: hard pseudo-labels of the ensemble"} <= names
