@@ -32,6 +32,7 @@ beartype_package(
     conf=BeartypeConf(
         claw_is_pep526=False,
         claw_decor_place_func=BeartypeDecorPlace.FIRST,  # inside other decorators, where names are known
+        violation_type=TypeError,
         # recipes: their rules are fingerprinted as they are
         claw_skip_package_names=tuple(f"tutelage.{name}" for name in ("recipes", *UNCHECKED)),
     ),

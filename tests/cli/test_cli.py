@@ -377,7 +377,7 @@ def test_the_temperature_of_values_is_refused(here: Path, said: Said) -> None:
 
 
 def test_mistakes_about_recipes(said: Said, tmp_path: Path) -> None:
-    assert "recipe 'digit' is not known: digits" in fails(said, "run", "digit")
+    assert "recipe 'digit' is not known: accidents, diagnosis, digits" in fails(said, "run", "digit")
     assert "is no file" in fails(said, "run", str(tmp_path / "my.py:shop"))
     assert main(["run"]) == 0
     assert "usage: tutelage run RECIPE" in said()[0]

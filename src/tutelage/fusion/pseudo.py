@@ -51,7 +51,7 @@ class PseudoLabels:
     @property
     def invariants(self) -> frozenset[str]:
         """Those of the other fusion, but for what a hard answer cannot keep."""
-        return self.of.invariants - {"convex", "single"}
+        return self.of.invariants - {"convex", "single", "duplicate"}
 
     @property
     def fitted(self) -> bool:
