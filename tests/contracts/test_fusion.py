@@ -67,7 +67,6 @@ HOUSE: list[tuple[Any, tuple[str, ...]]] = [
     (Blend((Mean(), Median())), ALL),
     (Blend((Mean(), GeometricMean(), Performance())), CHOICES),
     (PseudoLabels(), CHOICES[:2]),
-    (PseudoLabels(Performance()), CHOICES[:1]),
     (Weighted(TRUST), ALL),
     (Gate(), ALL[:3]),
     (Attention(), ALL[:3]),

@@ -49,3 +49,8 @@ def test_two_classes_have_no_order() -> None:
         Ordinal(("no", "yes"))
     with pytest.raises(InputError, match="headline 'f1' is not known"):
         Ordinal(("a", "b", "c"), headline="f1")
+
+
+def test_a_vote_is_what_it_names() -> None:
+    votes = Classes.of(torch.tensor([[0.0, 0.0, 0.0, 1.0, 0.0], [1.0, 0.0, 0.0, 0.0, 0.0]]), "votes")
+    assert STARS.decode(votes).tolist() == [3, 0]

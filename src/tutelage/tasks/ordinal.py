@@ -73,7 +73,9 @@ class Ordinal:
         return Classification(self.classes).hard_graded(answer, target, trust)
 
     def decode(self, answer: Classes) -> Tensor:
-        """The median class, int64 [B]: the first one up to which there is half of the probability."""
+        """The median class, int64 [B]: the first one up to which there is half of the probability; a vote."""
+        if answer.kind == "votes":
+            return Classification(self.classes).decode(answer)
         below = answer.probs().detach().cumsum(-1) < 0.5 - 1e-6
         return below.sum(-1).clamp(max=len(self.classes) - 1)
 
