@@ -9,12 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..core import INVARIANTS, Context, Fittable, Fusion, InputError, Labels, Scores, Target, Values, Weights
+from ..core import INVARIANTS, Context, Fusion, InputError, Labels, Scores, Target, Values, Weights
 from ..ops.simplex import positive
+from . import inner
 from .answers import answer_of, of_classes, of_scores
-from .trust import PerTeacher
-
-STEADY = frozenset({"labels", "source"})
 
 
 @dataclass(frozen=True)
@@ -38,12 +36,11 @@ class Blend:
     fusions: tuple[Fusion, ...]
 
     def __post_init__(self) -> None:
-        moving = [f"{fusion.name} ({', '.join(sorted(fusion.needs - STEADY))})" for fusion in self.fusions
-                  if fusion.needs - STEADY]  # fmt: skip
-        if len(self.fusions) < 2 or moving:
+        strange = [f"{fusion.name} ({inner.moving(fusion)})" for fusion in self.fusions if inner.moving(fusion)]
+        if len(self.fusions) < 2 or strange:
             raise InputError(
                 "a blend needs at least two fusions that do not follow training, got "
-                f"{', '.join(moving) or [fusion.name for fusion in self.fusions]}"
+                f"{', '.join(strange) or [fusion.name for fusion in self.fusions]}"
             )
 
     @property
@@ -59,27 +56,19 @@ class Blend:
     @property
     def fitted(self) -> bool:
         """Whether all that have to be fitted are."""
-        return all(fusion.fitted for fusion in self.fusions if isinstance(fusion, Fittable))
+        return all(inner.is_fitted(fusion) for fusion in self.fusions)
 
     def fit(self, signals: Any, target: Tensor, labelled: Tensor) -> Blend:
         """The same, those fitted that have to be, on out-of-fold answers (stacked, [T, N, ...]) and their labels."""
-
-        def fitted(fusion: Fusion) -> Fusion:
-            if isinstance(fusion, Fittable) and not fusion.fitted:
-                return fusion.fit(signals, target, labelled)
-            return fusion
-
-        return replace(self, fusions=tuple(fitted(fusion) for fusion in self.fusions))
+        return replace(self, fusions=tuple(inner.fitted(one, signals, target, labelled) for one in self.fusions))
 
     def bound(self, names: Sequence[str]) -> Blend:
         """The same with what its fusions hold by name in the order of these teachers."""
-        found = (fusion.bound(names) if isinstance(fusion, PerTeacher) else fusion for fusion in self.fusions)
-        return replace(self, fusions=tuple(found))
+        return replace(self, fusions=tuple(inner.bound(fusion, names) for fusion in self.fusions))
 
     def taking(self, teachers: Sequence[int]) -> Blend:
         """The same for these teachers only, in this order."""
-        found = (fusion.taking(teachers) if isinstance(fusion, PerTeacher) else fusion for fusion in self.fusions)
-        return replace(self, fusions=tuple(found))
+        return replace(self, fusions=tuple(inner.taking(fusion, teachers) for fusion in self.fusions))
 
     def __call__(self, signals: Any, context: Context) -> Target:
         """One answer about the B rows."""

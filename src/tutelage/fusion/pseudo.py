@@ -9,11 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..core import Classes, Context, Fittable, Fusion, InputError, Labels, Target
+from ..core import Classes, Context, Fusion, InputError, Labels, Target
+from . import inner
 from .answers import answer_of, refusal
-from .blend import STEADY
 from .mean import Mean
-from .trust import PerTeacher
 
 
 @dataclass(frozen=True)
@@ -37,10 +36,10 @@ class PseudoLabels:
     of: Fusion = field(default_factory=Mean)
 
     def __post_init__(self) -> None:
-        if self.of.needs - STEADY:
+        if inner.moving(self.of):
             raise InputError(
                 f"pseudo-labels are made before training, and fusion {self.of.name!r} follows it "
-                f"({', '.join(sorted(self.of.needs - STEADY))}): use one that does not, such as the mean"
+                f"({inner.moving(self.of)}): use one that does not, such as the mean"
             )
 
     @property
@@ -56,22 +55,19 @@ class PseudoLabels:
     @property
     def fitted(self) -> bool:
         """Whether the other fusion is."""
-        return not isinstance(self.of, Fittable) or self.of.fitted
+        return inner.is_fitted(self.of)
 
     def fit(self, signals: Any, target: Tensor, labelled: Tensor) -> PseudoLabels:
         """The same, the other fusion fitted on out-of-fold answers (stacked, [T, N, ...]) and their labels."""
-        fitted = self.of
-        if isinstance(fitted, Fittable) and not fitted.fitted:
-            fitted = fitted.fit(signals, target, labelled)
-        return replace(self, of=fitted)
+        return replace(self, of=inner.fitted(self.of, signals, target, labelled))
 
     def bound(self, names: Sequence[str]) -> PseudoLabels:
         """The same with what the other fusion holds by name in the order of these teachers."""
-        return replace(self, of=self.of.bound(names)) if isinstance(self.of, PerTeacher) else self
+        return replace(self, of=inner.bound(self.of, names))
 
     def taking(self, teachers: Sequence[int]) -> PseudoLabels:
         """The same for these teachers only, in this order."""
-        return replace(self, of=self.of.taking(teachers)) if isinstance(self.of, PerTeacher) else self
+        return replace(self, of=inner.taking(self.of, teachers))
 
     def __call__(self, signals: Any, context: Context) -> Target:
         """Hard answers about the B rows, at temperature 1."""

@@ -14,7 +14,7 @@ from torch import nn
 from ..core import Fusion, LeakageError, SignalSource, Task, Teacher
 from ..data.rows import Rows, batch_count
 from ..fusion import Mean, PseudoLabels
-from ..fusion.blend import STEADY
+from ..fusion.inner import moving
 from ..store import Store
 from ..teachers import Optimised, thread_budget
 from ..teaching import Distillation, Hint, Objective
@@ -173,7 +173,7 @@ class Trial:
             if self.fusion != Mean() or self.declined:
                 yield Entry(MEAN, "student", rows, self.signals, Mean())
         if self.pseudo_labels and rows.space.kind in ("classes", "labels"):
-            decided = Mean() if self.fusion.needs - STEADY else self.fusion
+            decided = Mean() if moving(self.fusion) else self.fusion
             yield Entry(PSEUDO, "student", rows, self.signals, PseudoLabels(decided))
         if self.declined:
             yield Entry(
