@@ -10,7 +10,21 @@ import numpy as np
 import pytest
 
 from tutelage.data import views
-from tutelage.data.views import Augmentation, Crop, CutMix, Draw, Flip, Gibbs, Mask, Mixup, Munge, WordDropout
+from tutelage.data.views import (
+    Augmentation,
+    Blur,
+    Contrast,
+    Crop,
+    CutMix,
+    Draw,
+    Flip,
+    Gibbs,
+    Mask,
+    Mixup,
+    Munge,
+    Noise,
+    WordDropout,
+)
 from tutelage.report.citations import CATALOGUE
 from tutelage.testing import check_augmentation
 
@@ -37,6 +51,9 @@ CASES: dict[str, Augmentation] = {
     "flip vertical": Flip(("front",), 1.0, "vertical"),
     "crop": Crop(PLANES, pad=2),
     "crop reflecting": Crop(("bytes",), pad=3, edge="reflect"),
+    "noise": Noise(("grey", "bytes", "number", "count"), 2.0),
+    "blur": Blur(PLANES, 0.8),
+    "contrast": Contrast(PLANES, 0.3, 0.1),
     "mixup": Mixup(("grey", "colour", "front", "number", "gaps")),
     "cutmix": CutMix(PLANES),
     "words": WordDropout(("text", "short", "nothing"), 0.4),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -129,8 +129,8 @@ def _check(
         )
 
 
-def decode(path: Path | str, size: int) -> np.ndarray:
-    """One image as uint8 [size, size, 3]; of 16 bits a pixel the upper eight are taken.
+def decode(path: Path | str | IO[bytes], size: int) -> np.ndarray:
+    """One image, a file or its content, as uint8 [size, size, 3]; of 16 bits a pixel the upper eight are taken.
 
     Raises:
         InputError: the file is no readable image, or its pixels have no known range.

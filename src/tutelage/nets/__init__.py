@@ -4,10 +4,12 @@ from .branches import Branch, Branches, Gate
 from .conv import ConvNet
 from .generator import Generator, Noise, Range, ranges_of
 from .mlp import MLP
+from .residual import Residual, ResNet
 from .text import TextConv
 from .two_towers import TwoTowers
 from .units import InUnits
 from .vgg import VGG
+from .vit import ViT
 
 __all__ = [
     "MLP",
@@ -20,7 +22,10 @@ __all__ = [
     "InUnits",
     "Noise",
     "Range",
+    "ResNet",
+    "Residual",
     "TextConv",
     "TwoTowers",
+    "ViT",
     "ranges_of",
 ]

@@ -26,6 +26,7 @@ from ..train.steps import (
     generate_distillation_targets,
     generate_predictions,
 )
+from ..train.stress import Stress
 from ..train.trial import Trial
 from .auto import auto
 
@@ -49,6 +50,7 @@ def distill(
     optimise: bool = True,
     rates: Sequence[float] = (),
     pseudo_labels: bool = False,
+    stress: Stress | None = None,
     title: str = "distillation",
     progress: Progress | None = None,
 ) -> Report:
@@ -69,6 +71,7 @@ def distill(
         *shown,
         rates=tuple(rates),
         pseudo_labels=pseudo_labels,
+        stress=stress or {},
     )
     hand_over(contest)
     for seed in seeds:

@@ -15,6 +15,7 @@ from torch import nn
 
 from ..core import Fusion, InputError, Teacher
 from ..data import Rows
+from ..data.views import Augmentation
 from ..report import Report
 from ..store import Store
 from ..teachers import aligned
@@ -23,6 +24,7 @@ from .evaluate import task_of
 from .hinting import Hints, taught
 from .keep import keep
 from .settings import Training, one_thread
+from .stress import Stress, stressed
 from .summary import summarise
 from .trial import Chooser, Trial, plain_mean
 
@@ -102,6 +104,7 @@ class Contest:
         rates: learning rates of which students that learn from labels alone take the best on validation rows; that of
             `training` unless given.
         pseudo_labels: whether one more student learns the class that the fused teachers think best, as a hard label.
+        stress: changes to test rows, by name: everybody's headline is measured under each as well.
         choose: chooses the fusion when none is given; the plain mean unless told.
     """
 
@@ -120,6 +123,7 @@ class Contest:
     hints: Hints = ()
     rates: tuple[float, ...] = ()
     pseudo_labels: bool = False
+    stress: Stress = field(default_factory=dict[str, Augmentation])
     trials: list[Trial] = field(default_factory=list[Trial])
     stages: list[str] = field(default_factory=list[str])
     place: Path = field(init=False)
@@ -160,6 +164,7 @@ class Contest:
             self.choose,
             rates=self.rates,
             pseudo_labels=self.pseudo_labels,
+            stressed=stressed(rows, self.stress),
         )
         hints = self.hints(seed, rows) if callable(self.hints) else self.hints
         trial.hints = taught(hints, rows, trial.store, trial.told)

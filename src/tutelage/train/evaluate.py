@@ -149,18 +149,27 @@ class Performance:
     answer: Any = field(repr=False)
 
 
-def performance(model: nn.Module | Teacher, rows: Rows, task: Task, row: np.ndarray) -> Performance:
-    """Quality and cost of a student or a teacher on these rows; votes count as probabilities of stated accuracy."""
+def measured(model: nn.Module | Teacher, rows: Rows, task: Task, row: np.ndarray) -> tuple[Mapping[str, float], Any]:
+    """Metrics of a student or a teacher on these rows, and its answers; votes are probabilities of stated accuracy."""
     batch = rows.batch(row, inputs=False, truth=True)
     if isinstance(model, nn.Module):
-        device = next((p.device for p in model.parameters()), torch.device("cpu"))
-        answer, _ = answers(model, rows, row, task, device)
-        return Performance(
-            quality(task, answer, batch), student_cost(model, rows, row, device), parameters(model), answer
-        )
+        answer, _ = answers(model, rows, row, task, _where(model))
+    else:
+        answer = AsIs().apply(teacher_answers(in_names(model, task.space), rows, row))
+    return quality(task, answer, batch), answer
+
+
+def performance(model: nn.Module | Teacher, rows: Rows, task: Task, row: np.ndarray) -> Performance:
+    """Quality and cost of a student or a teacher on these rows."""
+    metrics, answer = measured(model, rows, task, row)
+    if isinstance(model, nn.Module):
+        return Performance(metrics, student_cost(model, rows, row, _where(model)), parameters(model), answer)
     model = in_names(model, task.space)
-    answer = AsIs().apply(teacher_answers(model, rows, row))
-    return Performance(quality(task, answer, batch), teacher_cost(model, rows, row), model.parameters, answer)
+    return Performance(metrics, teacher_cost(model, rows, row), model.parameters, answer)
+
+
+def _where(model: nn.Module) -> torch.device:
+    return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
 
 
 def parameters(module: nn.Module) -> int:

@@ -27,6 +27,7 @@ from .cards import cards, seen_by_student
 from .entry import CHOSEN, LABELS_ONLY, MEAN, WITHOUT, Result
 from .hinting import balance
 from .pictures import pictures
+from .stress import UNDER
 from .trial import Trial
 from .verdict import verdict
 
@@ -45,6 +46,7 @@ def summarise(contest: Contest) -> Report:
     contenders = tuple(_contender(name, contest.trials) for name in known)
     higher = dict(task.higher_is_better)
     higher[BEST + task.headline] = higher[task.headline]
+    higher |= dict.fromkeys((f"{task.headline}{UNDER}{name}" for name in first.stressed), higher[task.headline])
     names = [contender.name for contender in contenders]
     chosen = first.result(CHOSEN)
     assert chosen is not None

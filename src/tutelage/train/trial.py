@@ -42,6 +42,7 @@ from .finish import Stage
 from .fit import Epoch, Fitted
 from .labels import labelled_rows, learnt_from
 from .settings import Training, fresh_student
+from .stress import under
 
 SAVE_EVERY = 5.0
 """Seconds between the checkpoints of a student; a shorter training is simply repeated after a kill."""
@@ -71,6 +72,7 @@ class Trial:
         hints: of the student of the chosen fusion, already taught.
         rates: learning rates of students that learn from labels alone.
         pseudo_labels: whether a student learns what the ensemble decides.
+        stressed: the test rows as they are under each stress.
     """
 
     seed: int
@@ -89,6 +91,7 @@ class Trial:
     hints: tuple[Hint, ...] = ()
     rates: tuple[float, ...] = ()
     pseudo_labels: bool = False
+    stressed: Mapping[str, Rows] = field(default_factory=dict[str, Rows])
     heldout: np.ndarray = field(init=False)
     results: list[Result] = field(default_factory=list[Result])
     choice: Choice = field(default_factory=lambda: plain_mean(None, None))
@@ -192,6 +195,7 @@ class Trial:
         best.load_state_dict(fitted.best)
         answer, batch = answers(best, self.rows, self.rows.test.open(f"best epoch of {entry.name}"), self.task)
         found = quality(self.task, answer, batch)
+        performance = self._under(performance, fitted.student)
         self.results.append(Result(entry.name, entry.role, performance, target, fitted, found, rate))
 
     def chosen(self) -> nn.Module:
@@ -203,6 +207,7 @@ class Trial:
 
     def record_stage(self, stage: Stage, performance: Performance) -> None:
         """Keeps what came out of the last stage."""
+        performance = self._under(performance, stage.fitted.student)
         self.results.append(Result(FINISHED, "stage", performance, stage.target, stage.fitted))
         self.finished = stage.words
 
@@ -235,9 +240,14 @@ class Trial:
         teacher: Teacher,
         total: int,
     ) -> None:
-        self.results.append(Result(name, role, evaluate(teacher, self.rows)))
+        self.results.append(Result(name, role, self._under(evaluate(teacher, self.rows), teacher)))
         done = sum(result.fitted is None for result in self.results)
         self.tell(f"seed {self.seed}: measuring teachers", done, total)
+
+    def _under(self, performance: Performance, model: nn.Module | Teacher) -> Performance:
+        """The performance, and the headline under each stress."""
+        metrics = {**performance.metrics, **under(model, self.stressed, self.task)}
+        return replace(performance, metrics=metrics)
 
     def _labels_of_teachers(self) -> np.ndarray:
         """Rows whose labels the teachers were trained with and the student does not see."""

@@ -3,7 +3,9 @@
 One file per augmentation. `Views` says which ones, how many views and under which seed; `Rows.with_views` fits them.
 """
 
+from .blur import Blur
 from .chance import Draw
+from .contrast import Contrast
 from .crop import Crop
 from .cutmix import CutMix
 from .fitted import FittedViews
@@ -12,6 +14,7 @@ from .gibbs import Gibbs
 from .mask import Mask
 from .mixup import Mixup
 from .munge import Munge
+from .noise import Noise
 from .protocol import Applied, Augmentation
 from .views import Views
 from .words import WordDropout
@@ -19,6 +22,8 @@ from .words import WordDropout
 __all__ = [
     "Applied",
     "Augmentation",
+    "Blur",
+    "Contrast",
     "Crop",
     "CutMix",
     "Draw",
@@ -28,6 +33,7 @@ __all__ = [
     "Mask",
     "Mixup",
     "Munge",
+    "Noise",
     "Views",
     "WordDropout",
 ]

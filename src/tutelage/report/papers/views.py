@@ -26,6 +26,11 @@ PAPERS: dict[str, Paper] = {
         "He, Kaiming and Zhang, Xiangyu and Ren, Shaoqing and Sun, Jian",
         "Deep Residual Learning for Image Recognition", 2016, CVPR, pages="770--778", arxiv="1512.03385",
     ),
+    "hendrycks2019": Paper(
+        "Hendrycks, Dan and Dietterich, Thomas",
+        "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations", 2019,
+        "International Conference on Learning Representations (ICLR)", arxiv="1903.12261",
+    ),
     "iyyer2015": Paper(
         "Iyyer, Mohit and Manjunatha, Varun and Boyd-Graber, Jordan and Daumé III, Hal",
         "Deep Unordered Composition Rivals Syntactic Methods for Text Classification", 2015,
