@@ -53,7 +53,7 @@ class Draw:
     target: np.ndarray
     transfer: np.ndarray
     test: np.ndarray
-    teachers: tuple[tl.EstimatorTeacher | tl.RuleTeacher, ...]
+    teachers: tuple[tl.Teacher, ...]
     prepare: bool = False
 
     def rows(self, labelled: int = LABELLED, transfer: int | None = None) -> tl.Rows:

@@ -92,17 +92,22 @@ def solve(cell: Cell) -> dict[str, Any]:
             "part": "grid" if cell.part == "auto" else cell.part, "runs": runs}  # fmt: skip
 
 
-def contest(draw: protocols.Draw, rows: tl.Rows, cell: Cell, objectives: Mapping[str, Any], fusions: Any) -> Any:
-    """What every rule achieves on the test rows with every objective, and on what share of rows it acted."""
+def contest(
+    draw: protocols.Draw, rows: tl.Rows, cell: Cell, objectives: Mapping[str, Any], fusions: Any, make: Any = None
+) -> Any:
+    """What every rule achieves on the test rows with every objective, and on what share of rows it acted.
+
+    The student is what `make` gives, an MLP of 32 hidden units unless given.
+    """
     task, source = task_of(rows), draw.source(rows)
     held = rows.batch(rows.labelled_train, inputs=False)
     signals = source.gather(held.row, held.view)
     single = best_single(signals, task, held)
     size = sum(int(np.prod(rows.columns[name].shape[1:])) for name in rows.inputs)
 
-    def student() -> tl.MLP:
+    def student() -> Any:
         torch.manual_seed(cell.seed)
-        return tl.MLP(size, len(rows.space.names), (32,))
+        return tl.MLP(size, len(rows.space.names), (32,)) if make is None else make()
 
     settings = training(len(rows.train), cell)
     teachers = tuple(tl.aligned(teacher, rows.space) for teacher in draw.teachers)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -129,7 +130,7 @@ def _check(
         )
 
 
-def decode(path: Path | str | IO[bytes], size: int) -> np.ndarray:
+def decode(path: Path | str | BytesIO, size: int) -> np.ndarray:
     """One image, a file or its content, as uint8 [size, size, 3]; of 16 bits a pixel the upper eight are taken.
 
     Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -72,13 +73,17 @@ def read_pictures(folder: Path, most: int = 0) -> tuple[np.ndarray, np.ndarray, 
             f"{folder} has no CIFAR-10: give --data a folder with train*.parquet and test*.parquet, or with "
             "data_batch_*.bin and test_batch.bin"
         )
-    found = [[read(file) for file in part] for part in files]
-    counts = [sum(len(target) for _, target in part) for part in found]
-    images, target = (np.concatenate([piece[place] for part in found for piece in part]) for place in (0, 1))
-    row = _some(np.arange(counts[0]), target, most)
-    parts = stratified_split(target[row], shares=(0.1, 0.0))
-    validation = np.sort(row[parts.validation])
-    return images, target, (np.setdiff1d(row, validation), validation, np.arange(counts[0], sum(counts)))
+    (cells, target), (tested, wanted) = (
+        [list(chain.from_iterable(one)) for one in zip(*map(read, part), strict=True)] for part in files
+    )
+    row = _some(np.arange(len(cells)), np.array(target), most)
+    cells, target = [cells[number] for number in row], [target[number] for number in row]
+    images = np.stack(
+        [cell if isinstance(cell, np.ndarray) else decode(io.BytesIO(cell), SIDE) for cell in cells + tested]
+    )
+    split = stratified_split(np.array(target), shares=(0.1, 0.0))
+    test = np.arange(len(cells), len(images))
+    return images, np.array(target + wanted, dtype=np.int64), (np.sort(split.train), np.sort(split.validation), test)
 
 
 def image_rows(
@@ -117,16 +122,16 @@ def _some(row: np.ndarray, target: np.ndarray, most: int) -> np.ndarray:
     return np.sort(order[np.argsort(place, kind="stable")[:most]])
 
 
-def _parquet(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def _parquet(path: Path) -> tuple[list[bytes], list[int]]:
     table: Any = require("polars", extra="data", why="read images from Parquet").read_parquet(path)
     column = next((name for name in ("image", "img") if name in table.columns), None)
     if column is None or "label" not in table.columns:
         raise InputError(f"{path} needs columns image (or img) and label, and has {table.columns}")
     cells = [cell["bytes"] if isinstance(cell, dict) else cell for cell in table[column].to_list()]
-    return np.stack([decode(io.BytesIO(cell), SIDE) for cell in cells]), table["label"].to_numpy().astype(np.int64)
+    return cells, table["label"].to_list()
 
 
-def _binary(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def _binary(path: Path) -> tuple[list[np.ndarray], list[int]]:
     """A byte of the class, then 1024 bytes each of red, green and blue, per image."""
     size = 1 + 3 * SIDE * SIDE
     content = np.fromfile(path, dtype=np.uint8)
@@ -135,5 +140,4 @@ def _binary(path: Path) -> tuple[np.ndarray, np.ndarray]:
             f"{path} has {len(content)} bytes, which are not images of {size}: it is cut off, or no CIFAR-10"
         )
     table = content.reshape(-1, size)
-    images = table[:, 1:].reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1)
-    return np.ascontiguousarray(images), table[:, 0].astype(np.int64)
+    return list(table[:, 1:].reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1)), table[:, 0].tolist()

@@ -48,41 +48,34 @@ def image_teachers(
         told: called after each epoch of a net with its name, the record, and the number of epochs.
         seed: of all models.
     """
-    images, count = rows.columns[IMAGE], len(rows.space.names)
+    images = rows.columns[IMAGE]
     channels, side = (3 if images.ndim == 4 else 1), images.shape[1]
     seen = rows.with_views(Views(steps(rows, max(1, side // 8)), count=None))
-    training = Training(epochs, 128, lr=3e-3, seed=seed)
-    wide = (width, 2 * width, 4 * width)
-    every = set(rows.space.names)
-    others = sorted(every - set(ANIMALS))
-    groups = {"animals": ANIMALS, "things": tuple(others)} if every > set(ANIMALS) else {"vgg": rows.space.names}
-    makers: dict[str, Callable[[], nn.Module]] = {
-        "residual": lambda: ResNet(channels, count, wide, scale=SCALE),
-        "transformer": lambda: ViT(channels, count, side, 4, 3 * width, layers=4, scale=SCALE),
-    }
-    taught: list[Teacher] = []
-    for name, make in makers.items():
-        taught.append(_net(name, make, seen, training, run, told))
-    for name, classes in groups.items():
-        part = only(seen, classes)
-        made = len(classes)
-        taught.append(
-            _net(name, lambda made=made: VGG(channels, made, wide, 1, scale=SCALE), part, training, run, told)
-        )
-    svm = fit_teacher(lambda: machine(side, seed), rows, rows.train, task_of(rows), name="svm", seed=seed,
-                      training=training)  # fmt: skip
-    return [*taught, svm]
+    settings, wide = Training(epochs, 128, lr=5e-3, seed=seed), (width, 2 * width, 4 * width)
 
+    def net(
+        name: str, make: Callable[[int], nn.Module], names: Sequence[str], training: Training = settings
+    ) -> Teacher:
+        part = only(seen, names)
+        folder = None if run is None else run / "teachers" / name
+        options: dict[str, Any] = {"training": training, "seed": seed, "folder": folder, "progress": told}
+        teacher = fit_teacher(lambda: make(len(names)), part, part.train, task_of(part), name=name, **options)
+        if isinstance(teacher, ModuleTeacher):
+            teacher.module.to(device_of("auto"))
+        return teacher
 
-def _net(
-    name: str, make: Callable[[], nn.Module], rows: Rows, training: Training, run: Path | None, told: Told | None
-) -> Teacher:
-    folder = None if run is None else run / "teachers" / name
-    options: dict[str, Any] = {"training": training, "seed": training.seed, "folder": folder, "progress": told}
-    teacher = fit_teacher(make, rows, rows.train, task_of(rows), name=name, **options)
-    if isinstance(teacher, ModuleTeacher):
-        teacher.module.to(device_of("auto"))
-    return teacher
+    every = rows.space.names
+    groups = {"vgg": every}
+    if set(ANIMALS) < set(every):
+        groups = {"animals": ANIMALS, "things": tuple(name for name in every if name not in ANIMALS)}
+    calm = replace(settings, lr=1e-3)
+    options: dict[str, Any] = {"name": "svm", "seed": seed, "training": settings}
+    return [
+        net("residual", lambda count: ResNet(channels, count, wide, scale=SCALE), every),
+        net("transformer", lambda count: ViT(channels, count, side, 4, 3 * width, scale=SCALE), every, calm),
+        *(net(name, lambda count: VGG(channels, count, wide, 1, scale=SCALE), own) for name, own in groups.items()),
+        fit_teacher(lambda: machine(side, len(rows.train), seed), rows, rows.train, task_of(rows), **options),
+    ]
 
 
 def only(rows: Rows, names: Sequence[str]) -> Rows:
@@ -110,7 +103,7 @@ def only(rows: Rows, names: Sequence[str]) -> Rows:
     )
 
 
-def machine(side: int, seed: int) -> Any:
+def machine(side: int, count: int, seed: int) -> Any:
     """A support vector machine with a radial kernel (by Nyström's method) on histograms of gradients."""
     reason = "train the support vector machine"
     pipeline, parts, kernels, svm, calibration = (
@@ -120,7 +113,7 @@ def machine(side: int, seed: int) -> Any:
     return pipeline.make_pipeline(
         parts.FunctionTransformer(gradients, kw_args={"side": side}),
         parts.StandardScaler(),
-        kernels.Nystroem(gamma=3e-4, n_components=500, random_state=seed),
+        kernels.Nystroem(gamma=3e-4, n_components=min(500, count), random_state=seed),
         calibration.CalibratedClassifierCV(svm.LinearSVC(C=1.0, random_state=seed), cv=3, ensemble=False),
     )
 

@@ -33,6 +33,8 @@ PUBLIC = {
     ),
 }
 """Folder below TUTELAGE_DATA, and where the public set is."""
+RATES = (3e-3, 1e-2, 3e-2)
+"""Learning rates from which students of labels alone take the best on validation rows."""
 STRESS: dict[str, Any] = {
     "noise": Noise((IMAGE,), 20.0),
     "blur": Blur((IMAGE,), 1.0),
@@ -96,7 +98,7 @@ def images(
         training=Training(epochs, lr=1e-2),
         seeds=range(seeds),
         hints=() if features == "none" else image_hints(teachers, features),
-        rates=(3e-3, 1e-2, 3e-2),
+        rates=RATES,
         pseudo_labels=True,
         stress=STRESS,
         run=run,

@@ -57,13 +57,11 @@ class Crop:
         return {name: self._moved(image, shift, plane(image, "Crop", name)) for name, image in given.items()}
 
     def _moved(self, image: np.ndarray, shift: np.ndarray, axes: tuple[int, int]) -> np.ndarray:
-        for number, axis in enumerate(axes):
-            size = image.shape[axis]
-            at = np.arange(size) + shift[:, number, None]
-            if self.edge == "reflect":
-                at = np.abs(at)
-                at = np.where(at >= size, 2 * (size - 1) - at, at)
-            place = at.reshape(len(at), *(size if a == axis else 1 for a in range(1, image.ndim)))
-            image = np.take_along_axis(image, place.clip(0, size - 1), axis)
-            image[np.broadcast_to((place < 0) | (place >= size), image.shape)] = 0
-        return image
+        border = [(self.pad, self.pad) if axis in axes else (0, 0) for axis in range(image.ndim)]
+        padded = np.pad(image, border, mode="constant" if self.edge == "zero" else "reflect")
+        found, cut = np.empty_like(image), [slice(None)] * (image.ndim - 1)
+        for number, start in enumerate((shift + self.pad).tolist()):
+            for axis, first in zip(axes, start, strict=True):
+                cut[axis - 1] = slice(first, first + image.shape[axis])
+            found[number] = padded[number][tuple(cut)]
+        return found
