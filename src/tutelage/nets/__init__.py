@@ -4,6 +4,7 @@ from .branches import Branch, Branches, Gate
 from .conv import ConvNet
 from .generator import Generator, Noise, Range, ranges_of
 from .mlp import MLP
+from .recurrent import Recurrent
 from .residual import Residual, ResNet
 from .text import TextConv
 from .two_towers import TwoTowers
@@ -22,6 +23,7 @@ __all__ = [
     "InUnits",
     "Noise",
     "Range",
+    "Recurrent",
     "ResNet",
     "Residual",
     "TextConv",

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core import InputError, Space, Task
 from .classification import Classification
+from .forecasting import Forecasting
 from .multilabel import MultiLabel
 from .ordinal import Ordinal
 from .ranking import Ranking
@@ -16,12 +17,15 @@ from .regression import Regression
 
 TASKS: dict[str, Any] = {"classes": Classification, "labels": MultiLabel, "values": Regression, "scores": Ranking}
 """The plain task for each kind of answer."""
-NAMED: dict[str, Any] = {task.name: task for task in (Classification, Ordinal, MultiLabel, Regression, Ranking)}
+NAMED: dict[str, Any] = {
+    task.name: task for task in (Classification, Ordinal, MultiLabel, Regression, Forecasting, Ranking)
+}
 """Every task by its name."""
 
 __all__ = [
     "TASKS",
     "Classification",
+    "Forecasting",
     "MultiLabel",
     "Ordinal",
     "Ranking",
