@@ -1,12 +1,14 @@
-"""Small reference nets: students for tables, images, texts and rankings."""
+"""Small reference nets: students for tables, images, texts, graphs and rankings."""
 
 from .branches import Branch, Branches, Gate
 from .conv import ConvNet
 from .generator import Generator, Noise, Range, ranges_of
+from .graph import GraphNet
 from .mlp import MLP
 from .recurrent import Recurrent
 from .residual import Residual, ResNet
 from .text import TextConv
+from .tokens import TokenTransformer
 from .two_towers import TwoTowers
 from .units import InUnits
 from .vgg import VGG
@@ -20,6 +22,7 @@ __all__ = [
     "ConvNet",
     "Gate",
     "Generator",
+    "GraphNet",
     "InUnits",
     "Noise",
     "Range",
@@ -27,6 +30,7 @@ __all__ = [
     "ResNet",
     "Residual",
     "TextConv",
+    "TokenTransformer",
     "TwoTowers",
     "ViT",
     "ranges_of",

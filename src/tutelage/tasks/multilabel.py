@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..core import Batch, InputError, Labels, Space
 from ..ops import metrics_multilabel as measure
+from ..ops.metrics import average_precision, roc_auc
 from .headline import check_headline
 
 
@@ -32,6 +33,8 @@ class MultiLabel:
         "macro_recall": True,
         "subset_accuracy": True,
         "hamming_loss": False,
+        "roc_auc": True,
+        "average_precision": True,
         "cross_entropy": False,
     }
     labels: tuple[str, ...]
@@ -72,10 +75,11 @@ class MultiLabel:
         return answer.logits >= 0
 
     def metrics(self, answer: Labels, target: Tensor, labelled: Tensor) -> dict[str, float]:
-        """F1 (macro, micro), macro precision and recall, subset accuracy, Hamming loss, cross-entropy.
+        """F1 (macro, micro), macro precision and recall, subset accuracy, Hamming loss, cross-entropy, and two areas.
 
-        Entries without a label are left out. Where a teacher says nothing its probability is one half; that
-        is a "no" for precision, recall and F1, and wrong for subset accuracy and Hamming loss.
+        `roc_auc` and `average_precision` are means over the labels that some rows have and others have not; NaN without
+        such a label. Entries without a label are left out, label by label. Where a teacher says nothing its probability
+        is one half; that is a "no" for precision, recall and F1, and wrong for subset accuracy and Hamming loss.
         """
         if not bool(labelled.any()):
             raise InputError("no labelled entries to measure on")
@@ -91,5 +95,17 @@ class MultiLabel:
             "macro_recall": recall,
             "subset_accuracy": measure.subset_accuracy(truth[rows], guess[rows]),
             "hamming_loss": measure.hamming_loss(truth[labelled], guess[labelled]),
+            "roc_auc": _over_labels(roc_auc, probs, truth, labelled),
+            "average_precision": _over_labels(average_precision, probs, truth, labelled),
             "cross_entropy": measure.binary_cross_entropy(probs[labelled], truth[labelled]),
         }
+
+
+def _over_labels(rule: Callable[[Tensor, Tensor], float], probs: Tensor, truth: Tensor, labelled: Tensor) -> float:
+    """Mean of a measure of rankings over the labels that hold in some of their rows, and in others not."""
+    found: list[float] = []
+    for label in range(truth.shape[1]):
+        row = labelled[:, label]
+        if bool(truth[row, label].any()) and not bool(truth[row, label].all()):
+            found.append(rule(probs[row, label], truth[row, label]))
+    return sum(found) / len(found) if found else float("nan")

@@ -9,6 +9,7 @@ from ..core import Teacher
 from ..data import Rows
 from .evaluate import task_of
 from .fitted import fit_teacher
+from .per_label import PerLabel
 from .settings import Training
 
 
@@ -41,15 +42,11 @@ def _ridge(rows: Rows, seed: int) -> Teacher:
 
 def _per_label(rows: Rows, seed: int) -> Teacher:
     from sklearn.linear_model import LogisticRegression
-    from sklearn.multioutput import MultiOutputClassifier
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    return _fitted(
-        rows,
-        seed,
-        lambda: make_pipeline(StandardScaler(), MultiOutputClassifier(LogisticRegression(max_iter=2000))),
-    )
+    one = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
+    return _fitted(rows, seed, lambda: PerLabel(one))
 
 
 def _fitted(rows: Rows, seed: int, make: Callable[[], object]) -> Teacher:

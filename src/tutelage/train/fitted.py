@@ -24,6 +24,7 @@ from .evaluate import in_names
 from .fit import fit
 from .history import Epoch
 from .out_of_fold import OutOfFold
+from .per_label import PerLabel
 from .settings import Training
 
 Told = Callable[[str, Epoch, int], None]
@@ -81,7 +82,7 @@ def fit_teacher(
         progress: called after each epoch of an nn.Module with its name, the record and the number of epochs planned.
 
     Early stopping and `Plateau` look at the labelled validation rows that are not among `row`. Estimators are fitted on
-    the rows whose target is known in every entry.
+    the rows whose target is known in every entry; `PerLabel` on all, with NaN in `y` where it is not known.
 
     Raises:
         InputError: the folder holds another model, or what `fit` raises.
@@ -109,13 +110,16 @@ def fit_teacher(
         )
     if hasattr(model, "set_params") and "random_state" in model.get_params():
         model.set_params(random_state=seed)
-    row = row if rows.known is None else row[rows.known[row].reshape(len(row), -1).all(1)]
+    gaps = isinstance(model, PerLabel)
+    row = row if rows.known is None or gaps else row[rows.known[row].reshape(len(row), -1).all(1)]
     table = np.concatenate([np.asarray(rows.columns[c])[row].reshape(len(row), -1) for c in reads], axis=1)
     target = rows.target[row]
     if task.space.kind == "classes":
         target = np.array(task.space.names)[target]
     elif task.space.kind == "values" and target.shape[1] == 1:
         target = target[:, 0]
+    elif gaps and rows.known is not None:
+        target = np.where(rows.known[row], target, np.nan)
     model.fit(table, target)
     names = None if task.space.kind == "classes" else task.space.names
     return in_names(EstimatorTeacher(model, reads=reads, name=name, names=names, seen=row), task.space)

@@ -10,6 +10,7 @@ import pytest
 from tutelage.core import InputError
 from tutelage.data.recipe import Recipe
 from tutelage.data.steps import Tokens
+from tutelage.data.steps.tokens import SMILES
 
 
 def objects(*values: str | None) -> dict[str, np.ndarray]:
@@ -53,9 +54,22 @@ def test_characters_need_no_white_space_and_come_in_pairs() -> None:
     assert not one[3:].any()
 
 
+def test_atoms_of_molecules_keep_their_case_and_their_brackets() -> None:
+    caffeine, chloride = "Cn1c(=O)c2c(ncn2C)n(C)c1=O", "C[C@@H](Cl)C%12Br"
+    assert "".join(SMILES.findall(caffeine)) == caffeine
+    assert SMILES.findall(chloride) == ["C", "[C@@H]", "(", "Cl", ")", "C", "%12", "Br"]
+    step = Tokens(("text",), "smiles", 4, min_count=1, buckets=1 << 20)
+    aromatic, chain = codes(step, objects(caffeine, chloride), objects("ccC", "CCC Cl"))
+    assert aromatic[0, 0] == aromatic[1, 0] != chain[0, 0]
+    assert aromatic[2, 0] == chain[0, 0], "C is C wherever it stands"
+    assert chain[0, 1] == chain[1, 1] != chain[2, 1], "CC twice, and CCl"
+    assert chain[0, 2] != chain[1, 2], "CCC, and CCCl"
+    assert chain[3, 0] > 1, "chlorine was seen, white space is none"
+
+
 @pytest.mark.parametrize("wrong", [{"length": 0}, {"most": 0}, {"buckets": 1 << 24}])
 def test_settings_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match="one column, unit word or character"):
+    with pytest.raises(InputError, match="one column, unit word, character or smiles"):
         Tokens(("text",), **wrong)
     with pytest.raises(InputError, match="one column"):
         Tokens(("a", "b"))

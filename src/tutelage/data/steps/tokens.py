@@ -1,4 +1,4 @@
-"""Text to tokens: codes of its words or characters in order, for nets that look them up in one table."""
+"""Text to tokens: codes of its words, characters or SMILES atoms in order, for nets that look them up in one table."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from .hashing import bucket_of
 from .step import Column, Given, Kind, Role, State, Summaries, check_columns, no_frame, plain
 
 WORD = re.compile(r"\w+|[^\w\s]")
+SMILES = re.compile(r"\[[^\]]*\]|Br|Cl|%[0-9]{2}|\S")
+UNITS = ("word", "character", "smiles")
 MOST_CODES = 1 << 24
 """Codes are kept in float32, which holds whole numbers up to this."""
 UNKNOWN, FIRST = 1, 2
@@ -32,7 +34,9 @@ class Tokens:
     are hashed, and give rare tokens something in common with known ones (Bojanowski et al. 2017):
 
     - `word`: lower-case runs of letters and digits, and every other sign alone; their first and last three letters;
-    - `character`: all but white space, for languages written without it; the pair with the next one.
+    - `character`: all but white space, for languages written without it; the pair with the next one;
+    - `smiles`: atoms, bonds and marks of molecules in SMILES (Weininger 1988), where case has a meaning: an atom in
+      brackets, `Cl` and `Br` are one token each; the pair with the next one, and the three that begin there.
 
     Args:
         columns: one column of text, replaced by arrays.
@@ -50,7 +54,7 @@ class Tokens:
     version: ClassVar[int] = 1
     takes: ClassVar[tuple[Role, ...]] = ("text",)
     columns: tuple[str, ...]
-    unit: Literal["word", "character"] = "word"
+    unit: Literal["word", "character", "smiles"] = "word"
     length: int = 32
     most: int = 4096
     min_count: int = 2
@@ -59,9 +63,9 @@ class Tokens:
     def __post_init__(self) -> None:
         check_columns(self, self.columns)
         smallest = min(self.length, self.most, self.min_count, self.buckets)
-        if self.unit not in ("word", "character") or len(self.columns) != 1 or smallest < 1 or self.codes > MOST_CODES:
+        if self.unit not in UNITS or len(self.columns) != 1 or smallest < 1 or self.codes > MOST_CODES:
             raise InputError(
-                f"{self}: one column, unit word or character, numbers at least 1, codes up to {MOST_CODES}"
+                f"{self}: one column, unit word, character or smiles, numbers at least 1, codes up to {MOST_CODES}"
             )
 
     @property
@@ -109,7 +113,7 @@ class Tokens:
     def arrays(self, given: Given, state: State) -> Callable[..., tuple[np.ndarray, ...]]:
         """In NumPy; each different token of a call is hashed once."""
         known = {word: FIRST + number for number, word in enumerate(state["words"])}
-        parts = 3 if self.unit == "word" else 2
+        parts = 2 if self.unit == "character" else 3
 
         def run(column: np.ndarray) -> tuple[np.ndarray, ...]:
             found, seen = np.zeros((len(column), self.length, parts), np.float32), dict[tuple[str, ...], list[int]]()
@@ -136,6 +140,9 @@ class Tokens:
 
     def _tokens(self, text: str | None) -> Iterator[tuple[str, ...]]:
         """Tokens with their other parts."""
+        if self.unit == "smiles":
+            found = SMILES.findall(text or "")
+            return ((one, "".join(found[n : n + 2]), "".join(found[n : n + 3])) for n, one in enumerate(found))
         lower = text.lower() if text else ""
         if self.unit == "word":
             return ((word, word[:3], word[-3:]) for word in WORD.findall(lower))
