@@ -23,6 +23,17 @@ def test_entries_without_labels_are_left_out() -> None:
     assert found["micro_f1"] == pytest.approx(2 * 2 / (2 + 3))
 
 
+def test_areas_are_means_over_the_labels_that_tell_rows_apart() -> None:
+    truth = torch.tensor([[1.0, 1.0, 0.0], [0.0, 1.0, 1.0], [1.0, 1.0, 1.0], [0.0, 1.0, 0.0]])
+    scores = torch.tensor([[0.9, 0.2, 0.1], [0.8, 0.3, 0.8], [0.7, 0.4, 0.3], [0.2, 0.1, 0.4]])
+    labelled = torch.ones_like(truth, dtype=torch.bool)
+    labelled[2, 0] = False
+    found = TASK.metrics(Labels.from_probs(scores), truth, labelled)
+    assert found["roc_auc"] == pytest.approx((1.0 + 3 / 4) / 2), "who is red of three, and who is sweet; all are round"
+    assert found["average_precision"] == pytest.approx((1.0 + (1 + 2 / 3) / 2) / 2)
+    assert math.isnan(TASK.metrics(Labels.from_probs(scores), torch.ones_like(truth), labelled)["roc_auc"])
+
+
 def test_abstaining_counts_as_wrong() -> None:
     truth = torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
     every = torch.ones_like(truth, dtype=torch.bool)

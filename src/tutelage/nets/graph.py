@@ -74,5 +74,5 @@ def _whole(state: Tensor, graph: Tensor, count: Tensor) -> Tensor:
     """Mean, largest and scaled sum [B, 3 width] of the nodes [n, width] of each graph."""
     empty = state.new_zeros(len(count), state.shape[1])
     total = empty.index_add(0, graph, state)
-    largest = empty.index_reduce(0, graph, state, "amax", include_self=False)
+    largest = empty.scatter_reduce(0, graph.unsqueeze(1).expand_as(state), state, "amax", include_self=False)
     return torch.cat([total / count.clamp_min(1).unsqueeze(1), largest, total / 32], 1)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ..core import InputError
 
@@ -13,7 +12,8 @@ from ..core import InputError
 class TokenTransformer(nn.Module):
     """Tokens with learnt places, layers of self-attention, their mean, and a linear head (Vaswani et al. 2017).
 
-    Layer norm comes first in each half of a layer. A batch is cut to its longest text.
+    Layer norm comes first in each half of a layer. Tokens of all texts lie in one table, so that only attention itself
+    pays for what is shorter than a batch's longest text.
 
     Args:
         codes: number of codes beside 0, which stands for no token.
@@ -22,7 +22,8 @@ class TokenTransformer(nn.Module):
         width: numbers per token.
         layers: number of layers.
         heads: of attention; divides `width`.
-        dropout: share that is dropped inside the layers and of tokens while training.
+        dropout: share that is dropped of the tokens' numbers and of their mean while training; none inside the layers,
+            where drawing it would cost as much as all the rest.
 
     Raises:
         InputError: heads do not divide the width.
@@ -41,12 +42,9 @@ class TokenTransformer(nn.Module):
         super().__init__()
         if heads < 1 or width % heads:
             raise InputError(f"TokenTransformer cuts its width into heads: {width=} must be a multiple of {heads=}")
-        self.table = nn.Embedding(codes + 1, width, padding_idx=0)
-        nn.init.normal_(self.table.weight, std=0.1)
-        self.places = nn.Parameter(torch.randn(1, length, width) * 0.02)
-        settings: dict[str, Any] = {"activation": "gelu", "batch_first": True, "norm_first": True}
-        layer = nn.TransformerEncoderLayer(width, heads, 2 * width, dropout, **settings)
-        self.layers = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
+        self.table = nn.Parameter(torch.randn(codes + 1, width) * 0.1)
+        self.places = nn.Parameter(torch.randn(length, width) * 0.02)
+        self.layers = nn.ModuleList(_Layer(width, heads) for _ in range(layers))
         self.lost, self.norm, self.head = nn.Dropout(dropout), nn.LayerNorm(width), nn.Linear(width, outputs)
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -57,12 +55,38 @@ class TokenTransformer(nn.Module):
         """
         codes = tokens.long() if tokens.dim() == 3 else tokens.long().unsqueeze(-1)
         there = codes[:, :, 0] > 0
-        longest = max(1, int(there.sum(1).max()))
-        if longest > self.places.shape[1]:
-            raise InputError(f"this transformer reads {self.places.shape[1]} tokens, got {longest}: make it longer")
-        codes, there = codes[:, :longest], there[:, :longest]
-        there = there | (torch.arange(longest, device=tokens.device) == 0)  # of an empty text something is looked at
-        words = self.table(codes).sum(2) + self.places[:, :longest]
-        state = self.layers(self.lost(words), src_key_padding_mask=~there)
-        weight = there.unsqueeze(-1) / there.sum(1).view(-1, 1, 1)
-        return self.head((self.norm(state) * weight).sum(1))
+        count = there.sum(1)
+        if int(count.max()) > len(self.places):
+            raise InputError(
+                f"this transformer reads {len(self.places)} tokens, got {int(count.max())}: make it longer"
+            )
+        text, place = there[:, : max(1, int(count.max()))].nonzero(as_tuple=True)
+        parts = codes[text, place]
+        words = (functional.embedding(parts, self.table) * (parts > 0).unsqueeze(-1)).sum(1)
+        state = self.lost(words + self.places[place])
+        for layer in self.layers:
+            state = layer(state, text, place, count)
+        total = state.new_zeros(len(codes), state.shape[1]).index_add(0, text, self.norm(state))
+        return self.head(self.lost(total / count.clamp_min(1).unsqueeze(1)))
+
+
+class _Layer(nn.Module):
+    """Self-attention and a small net, each added to what it reads."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.asked, self.said = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.first, self.second = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.thought = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+
+    def forward(self, state: Tensor, text: Tensor, place: Tensor, count: Tensor) -> Tensor:
+        """[n, width] from tokens [n, width] of these texts [n] at these places [n]; texts have `count` [B] tokens."""
+        longest = int(count.max())
+        asked = self.asked(self.first(state))
+        padded = asked.new_zeros(len(count), longest, asked.shape[1]).index_put((text, place), asked)
+        query, key, value = padded.view(len(count), longest, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        there = torch.arange(longest, device=state.device) < count.view(-1, 1, 1, 1)
+        heard = functional.scaled_dot_product_attention(query, key, value, attn_mask=there)
+        state = state + self.said(heard.transpose(1, 2).flatten(2)[text, place])
+        return state + self.thought(self.second(state))

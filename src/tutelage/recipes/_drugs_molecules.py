@@ -4,7 +4,7 @@
 |---|---|
 | smiles | canonical SMILES; all that the student reads, as tokens |
 | print | Morgan fingerprint of radius 2: how often each of 1,024 hashed surroundings occurs (Rogers and Hahn 2010) |
-| properties | 17 numbers such as weight, logP and polar surface; the first ones also as columns of their own, for rules |
+| properties | 17 numbers such as weight, logP and polar surface; for rules some are columns of their own, too |
 | atoms, bonds | the graph, for `GraphNet` |
 """
 
@@ -106,7 +106,7 @@ def read_molecules(folder: Path, sheet: Sheet, run: Path | None) -> Molecules:
     bad = np.array([one is None for one in smiles])
     rejected = [
         Rejected(source.name, str(folder / sheet.file), row + 1, -1, str(table["smiles"][row]), UNREADABLE, "molecules")
-        for row in np.flatnonzero(bad)
+        for row in np.flatnonzero(bad).tolist()
     ]
     Quarantine(run / "quarantine").put(f"{source.name} molecules", rejected)
     answers = np.stack([table[name].astype(float) for name in sheet.targets], 1)

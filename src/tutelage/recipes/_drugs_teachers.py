@@ -21,8 +21,11 @@ from ..train.per_label import PerLabel
 from ._drugs_molecules import ATOMS, BONDS
 from ._tables import STUDENT, Lesson, taught
 
-TOKENS = Tokens(("smiles",), "smiles", length=128, most=128, min_count=1, buckets=1024)
-"""How nets read SMILES; all but few molecules are shorter."""
+TOKENS = Tokens(("smiles",), "smiles", length=96, most=128, min_count=1, buckets=1024)
+"""How nets read SMILES; all but few molecules are shorter, and of those the first tokens are read."""
+LOOKS = 12_000
+"""So many molecules a net that teaches looks at while it learns, but each `LEAST` times at least."""
+LEAST = 6
 
 
 def drug_teachers(
@@ -35,11 +38,11 @@ def drug_teachers(
         seed: of models and folds.
         groups: scaffold of each row [N].
         rule: takes a row's properties, abstains with None.
-        epochs: of the nets.
+        epochs: of the nets at most.
         folds: out of fold by so many models.
     """
-    count = len(rows.space.names)
-    training = Training(epochs=epochs, lr=2e-3, batch_size=32, threads=1)
+    count, row = len(rows.space.names), np.union1d(rows.train[known(rows)[rows.train]], rows.validation)
+    training = Training(epochs=min(epochs, max(LEAST, LOOKS // len(row))), lr=2e-3, batch_size=32, threads=1)
     lessons = (
         Lesson("prints", lambda: forest(rows, 150), ("print",)),
         Lesson("properties", lambda: forest(rows, 150), ("properties",)),
@@ -48,7 +51,6 @@ def drug_teachers(
             "smiles", partial(TokenTransformer, TOKENS.codes - 1, count, TOKENS.length), (STUDENT,), training=training
         ),
     )
-    row = np.union1d(rows.train[known(rows)[rows.train]], rows.validation)
     found = taught(lessons, rows, seed, row=row, folds=folds, groups=groups)
     reads, nobody = ("weight", "logp", "tpsa", "donors", "acceptors", "steroid"), np.zeros(0, np.int64)
     return [*found, RuleTeacher(rule, reads=reads, space=rows.space, name="rule", seen=nobody)]

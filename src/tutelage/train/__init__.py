@@ -10,6 +10,7 @@ from .fitted import fit_teacher
 from .growth import Grown, Growth, Round
 from .out_of_fold import OutOfFold
 from .outer import OuterLoop
+from .per_label import PerLabel
 from .plans import assistants, born_again, checkpoints, easy_to_hard
 from .run import Run, load
 from .settings import Plateau, Training
@@ -39,6 +40,7 @@ __all__ = [
     "Lane",
     "OutOfFold",
     "OuterLoop",
+    "PerLabel",
     "Performance",
     "Plateau",
     "Round",
