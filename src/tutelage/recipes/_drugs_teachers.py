@@ -23,9 +23,9 @@ from ._tables import STUDENT, Lesson, taught
 
 TOKENS = Tokens(("smiles",), "smiles", length=96, most=128, min_count=1, buckets=1024)
 """How nets read SMILES; all but few molecules are shorter, and of those the first tokens are read."""
-LOOKS = 12_000
+LOOKS = 10_000
 """So many molecules a net that teaches looks at while it learns, but each `LEAST` times at least."""
-LEAST = 6
+LEAST = 4
 
 
 def drug_teachers(

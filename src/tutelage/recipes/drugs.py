@@ -92,7 +92,7 @@ def drugs(
     return distill(
         lambda: TextConv(TOKENS.codes - 1, len(rows.space.names), width=16, filters=32, windows=(2, 4), dropout=0.2),
         rows,
-        lambda seed, _: drug_teachers(rows, seed, groups, RULES[on], epochs=epochs, folds=5 if on == "bace" else 3),
+        lambda seed, _: drug_teachers(rows, seed, groups, RULES[on], epochs=epochs, folds=3),
         fusion=fusion,
         training=Training(epochs=epochs, lr=5e-3, patience=10, threads=1),
         seeds=range(seeds),
