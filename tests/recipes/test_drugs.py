@@ -130,13 +130,13 @@ def test_rules_abstain_where_they_do_not_apply() -> None:
 
 
 @pytest.mark.parametrize(("on", "headline"), [("bace", "roc_auc"), ("tox21", "roc_auc"), ("esol", "rmse")])
-def test_a_short_run(on: On, headline: str, few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_short_run(on: On, headline: str, few: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tutelage.train.evaluate.cost", lambda one, many, rows: Cost(1.0, 2.0, 3.0))
-    report = drugs(on=on, data=few, split="scaffold", transfer=10, seeds=1, epochs=1, fusion=Mean(), run=tmp_path)
+    monkeypatch.setattr("tutelage.recipes._drugs_teachers.TREES", 8)
+    report = drugs(on=on, data=few, split="scaffold", transfer=10, seeds=1, epochs=1, fusion=Mean())
     assert report.headline == headline
     names = {one.name for one in report.contenders}
     assert {"prints", "properties", "graph", "smiles", "rule", "linear on 17 properties: labels only"} <= names
-    assert (tmp_path / "student.pt2").exists()
     assert any("molecules:" in line for line in report.data.lines())
 
 

@@ -26,6 +26,7 @@ TOKENS = Tokens(("smiles",), "smiles", length=96, most=128, min_count=1, buckets
 LOOKS = 10_000
 """So many molecules a net that teaches looks at while it learns, but each `LEAST` times at least."""
 LEAST = 4
+TREES = 150
 
 
 def drug_teachers(
@@ -44,8 +45,8 @@ def drug_teachers(
     count, row = len(rows.space.names), np.union1d(rows.train[known(rows)[rows.train]], rows.validation)
     training = Training(epochs=min(epochs, max(LEAST, LOOKS // len(row))), lr=2e-3, batch_size=32, threads=1)
     lessons = (
-        Lesson("prints", lambda: forest(rows, 150), ("print",)),
-        Lesson("properties", lambda: forest(rows, 150), ("properties",)),
+        Lesson("prints", lambda: forest(rows, TREES), ("print",)),
+        Lesson("properties", lambda: forest(rows, TREES), ("properties",)),
         Lesson("graph", partial(GraphNet, ATOMS, BONDS, count), ("atoms", "bonds"), training=training),
         Lesson(
             "smiles", partial(TokenTransformer, TOKENS.codes - 1, count, TOKENS.length), (STUDENT,), training=training
@@ -62,12 +63,13 @@ def known(rows: Rows) -> np.ndarray:
 
 
 def forest(rows: Rows, count: int) -> Any:
-    """A forest of so many trees; of labels one per label."""
+    """A forest of so many trees; of labels one per label, a quarter as large."""
     ensembles = require("sklearn.ensemble", extra="sklearn", why="train the forests")
     if rows.space.kind == "values":
         return ensembles.RandomForestRegressor(count, max_features=0.3, n_jobs=1)
-    plain = ensembles.RandomForestClassifier(count, min_samples_leaf=2, n_jobs=1)
-    return PerLabel(plain) if rows.space.kind == "labels" else plain
+    if rows.space.kind == "labels":
+        return PerLabel(ensembles.RandomForestClassifier(count // 4, min_samples_leaf=2, n_jobs=1))
+    return ensembles.RandomForestClassifier(count, min_samples_leaf=2, n_jobs=1)
 
 
 def baseline() -> Mapping[str, Callable[[Rows, int], Teacher]]:

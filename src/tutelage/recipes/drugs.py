@@ -4,7 +4,7 @@
 |---|---|---|---|
 | bace | does it inhibit beta-secretase 1? | 1,513 | the official 1,265 |
 | bbbp | does it pass the blood-brain barrier? | 1,965 | the rarest scaffolds, a tenth |
-| tox21 | which of twelve assays does it disturb? many are not measured | 7,8xx | a tenth |
+| tox21 | which of twelve assays does it disturb? many are not measured | 7,823 | a tenth |
 | esol | how well does it dissolve in water? | 1,117 | a tenth |
 
 The student is a small net over the tokens of a SMILES string.
