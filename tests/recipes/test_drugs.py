@@ -64,10 +64,10 @@ def test_duplicates_are_one_molecule_and_those_that_disagree_are_unknown(tmp_pat
 def test_scaffolds_are_in_one_part_only_and_rare_ones_are_tested(data: Path, tmp_path: Path) -> None:
     found = molecules.read_molecules(data / "drug-moleculenet", SHEETS["esol"], tmp_path)
     parts = split_of(found)
-    Split(*parts, NONE).check(groups=found.scaffold)
-    assert [len(part) for part in parts] == [893, 112, 112]
+    parts.check(groups=found.scaffold)
+    assert [len(part) for part in parts.parts().values()] == [893, 112, 112]
     sizes = {name: int((found.scaffold == name).sum()) for name in set(found.scaffold)}
-    largest = [max(sizes[name] for name in found.scaffold[part]) for part in parts]
+    largest = [max(sizes[name] for name in found.scaffold[part]) for part in parts.parts().values()]
     assert largest[0] > largest[1] >= largest[2]
     with pytest.raises(InputError, match="3 molecules with 1 scaffolds do not make three parts"):
         molecules.scaffold_split(np.array(["a", "a", "a"]))
@@ -75,13 +75,12 @@ def test_scaffolds_are_in_one_part_only_and_rare_ones_are_tested(data: Path, tmp
 
 def test_bace_is_tested_on_its_official_part(data: Path, tmp_path: Path) -> None:
     found = molecules.read_molecules(data / "drug-moleculenet", SHEETS["bace"], tmp_path)
-    train, watched, test = split_of(found)
-    assert (found.part[test] == "Test").all()
-    assert len(test) == 1265
-    assert 0.3 < found.target[watched].mean() < 0.7, "of the official validation rows 44 in 45 are inhibitors"
-    Split(train, watched, NONE, NONE).check(groups=found.scaffold)
-    by_scaffold = split_of(found, official=False)
-    Split(*by_scaffold, NONE).check(groups=found.scaffold)
+    parts = split_of(found)
+    assert (found.part[parts.test] == "Test").all()
+    assert len(parts.test) == 1265
+    assert 0.3 < found.target[parts.validation].mean() < 0.7, "of the official validation rows 44 in 45 are inhibitors"
+    Split(parts.train, parts.validation, NONE, NONE).check(groups=found.scaffold)
+    split_of(found, official=False).check(groups=found.scaffold)
 
 
 def test_strangers_have_no_answer_and_none_is_a_molecule_of_the_file(few: Path, tmp_path: Path) -> None:
@@ -91,8 +90,8 @@ def test_strangers_have_no_answer_and_none_is_a_molecule_of_the_file(few: Path, 
     assert not np.isin(found.smiles[len(own) :].astype(str), own.smiles.astype(str)).any()
     parts = split_of(own, official=False)
     rows = make_rows("bace", found, parts)
-    assert len(rows.train) == len(parts[0]) + 30
-    assert rows.labelled_train.tolist() == parts[0].tolist()
+    assert len(rows.train) == len(parts.train) + 30
+    assert rows.labelled_train.tolist() == parts.train.tolist()
 
 
 def test_what_was_not_measured_stays_unknown(few: Path, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_a_teacher_is_fitted_on_rows_with_gaps() -> None:
 def test_what_stands_in_a_gap_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tutelage.train.evaluate.cost", lambda one, many, rows: Cost(1.0, 2.0, 3.0))
 
-    def held(rows: Rows) -> dict[str, dict[str, tuple[float, ...]]]:
+    def held(rows: Rows) -> dict[str, dict[str, tuple[str, ...]]]:
         makers = (lambda: PerLabel(LogisticRegression(C=0.1)), lambda: tl.MLP(4, 3, (8,)))
         found: list[Any] = []
         for number, make in enumerate(makers):

@@ -23,6 +23,7 @@ from ..data.contract import Field, Schema
 from ..data.quarantine import Quarantine, Rejected
 from ..data.record import DataRecord, StepRecord
 from ..data.sources import Csv
+from ..data.split import Split
 from ._tables import tables_of
 
 PRINT = 1024
@@ -142,7 +143,8 @@ def columns_of(smiles: np.ndarray) -> dict[str, np.ndarray]:
     """What teachers see of these canonical SMILES [N]."""
     chem, descriptors = _rdkit("rdkit.Chem"), _rdkit("rdkit.Chem.Descriptors")
     prints = _rdkit("rdkit.Chem.rdFingerprintGenerator").GetMorganGenerator(radius=2, fpSize=PRINT)
-    molecules = [chem.MolFromSmiles(text) for text in smiles.tolist()]
+    with _rdkit("rdkit.rdBase").BlockLogs():
+        molecules = [chem.MolFromSmiles(text) for text in smiles.tolist()]
     counted = [prints.GetCountFingerprintAsNumPy(one).clip(0, 255) for one in molecules]
     rules = [getattr(descriptors, name) for name in PROPERTIES]
     numbers = np.array([[rule(one) for rule in rules] for one in molecules], np.float32).reshape(-1, len(rules))
@@ -230,8 +232,8 @@ def _padded(tables: Sequence[list[list[int]]], width: int) -> np.ndarray:
     return found
 
 
-def scaffold_split(scaffold: np.ndarray, shares: tuple[float, float] = (0.1, 0.1)) -> tuple[np.ndarray, ...]:
-    """Training, validation and test rows by scaffold, as MoleculeNet does it (Wu et al. 2018).
+def scaffold_split(scaffold: np.ndarray, shares: tuple[float, float] = (0.1, 0.1)) -> Split:
+    """A split by scaffold, as MoleculeNet does it (Wu et al. 2018).
 
     Whole scaffolds, the most frequent first (of equals the one that begins last), fill the training rows, then those of
     validation; the rest is tested. So tested molecules are the strangest ones, and no draw is involved.
@@ -254,4 +256,4 @@ def scaffold_split(scaffold: np.ndarray, shares: tuple[float, float] = (0.1, 0.1
     if not all(parts):
         raise InputError(f"{count} molecules with {len(first)} scaffolds do not make three parts: give more molecules")
     train, validation, test = (np.sort(np.array(part, dtype=np.int64)) for part in parts)
-    return train, validation, test
+    return Split(train, validation, test, np.zeros(0, np.int64))

@@ -59,7 +59,8 @@ def drug_teachers(
 
 def known(rows: Rows) -> np.ndarray:
     """Whether anything was measured of each row, bool [N]."""
-    return np.ones(len(rows), bool) if rows.known is None else rows.known.reshape(len(rows), -1).any(1)
+    seen = np.ones(len(rows), dtype=bool) if rows.known is None else rows.known
+    return np.asarray(seen.reshape(len(rows), -1).any(1))
 
 
 def forest(rows: Rows, count: int) -> Any:

@@ -22,6 +22,7 @@ import numpy as np
 from ..core import Fusion, InputError, Labels, Space, Values
 from ..data import Recipe, Rows, rows_of
 from ..data.dealing import deal
+from ..data.split import Split
 from ..nets import TextConv
 from ..report import Report
 from ..search import distill
@@ -105,8 +106,8 @@ def drugs(
     )
 
 
-def split_of(molecules: Molecules, official: bool = True) -> tuple[np.ndarray, ...]:
-    """Training, validation and test rows, by scaffold where the file does not say which are tested.
+def split_of(molecules: Molecules, official: bool = True) -> Split:
+    """By scaffold where the file does not say which are tested.
 
     Where it does, the others are dealt anew, by scaffold and class: of the official validation rows of bace 44 of 45
     are inhibitors.
@@ -119,7 +120,7 @@ def split_of(molecules: Molecules, official: bool = True) -> tuple[np.ndarray, .
     test = molecules.part == "Test"
     rest = np.flatnonzero(~test)
     watched = deal(molecules.target[rest, 0].astype(np.int64), 6, 0, molecules.scaffold[rest]) == 0
-    return rest[~watched], rest[watched], np.flatnonzero(test)
+    return Split(rest[~watched], rest[watched], np.flatnonzero(test), np.zeros(0, np.int64))
 
 
 def strangers(folder: Path, on: str, molecules: Molecules, count: int) -> Molecules:
@@ -137,16 +138,16 @@ def strangers(folder: Path, on: str, molecules: Molecules, count: int) -> Molecu
     return replace(found, **parts)
 
 
-def make_rows(on: str, molecules: Molecules, parts: tuple[np.ndarray, ...], labelled: float = 1.0) -> Rows:
+def make_rows(on: str, molecules: Molecules, parts: Split, labelled: float = 1.0) -> Rows:
     """The table; molecules beyond those of the parts are for training, without an answer."""
-    train, validation, test = parts
-    own = sum(map(len, parts))
+    own = sum(map(len, parts.parts().values()))
     table = columns_of(molecules.smiles)
     seen = np.ones(len(molecules), dtype=bool)
-    seen[np.random.default_rng(0).permutation(train)[round(labelled * len(train)) :]] = False
-    train = np.concatenate([train, np.arange(own, len(molecules))])
+    seen[np.random.default_rng(0).permutation(parts.train)[round(labelled * len(parts.train)) :]] = False
+    train = np.concatenate([parts.train, np.arange(own, len(molecules))])
     recipe = Recipe((TOKENS,), {STUDENT: "smiles"}).fit(table, train)
-    target, settings = molecules.target, dict[str, Any]()
+    target = molecules.target
+    settings: dict[str, Any] = {}
     if on in ("bace", "bbbp"):
         words = [None if np.isnan(one) else NAMES[int(one)] for one in target[:, 0].tolist()]
         target = np.array(words, dtype=object)
@@ -160,8 +161,8 @@ def make_rows(on: str, molecules: Molecules, parts: tuple[np.ndarray, ...], labe
         target,
         inputs=(STUDENT,),
         train=train,
-        validation=validation,
-        test=test,
+        validation=parts.validation,
+        test=parts.test,
         labelled=seen,
         record=molecules.record,
         **settings,
