@@ -12,6 +12,7 @@ from .faithful import Faith
 from .ground import Ground, ground_of, stand
 from .journal import Journal
 from .keeping import keep_found
+from .prequential import prequential
 from .profiles import Profile
 from .repeating import distill_as
 from .select import select
@@ -20,6 +21,7 @@ from .shapley import Shapley, shapley
 from .space import Setting
 from .subsets import Subsets, subsets_of
 from .tuning import search_best
+from .walking import Follow
 
 __all__ = [
     "Added",
@@ -30,6 +32,7 @@ __all__ = [
     "Checked",
     "Explanation",
     "Faith",
+    "Follow",
     "Formed",
     "Ground",
     "Importance",
@@ -52,6 +55,7 @@ __all__ = [
     "explain",
     "ground_of",
     "keep_found",
+    "prequential",
     "search_best",
     "select",
     "shapley",

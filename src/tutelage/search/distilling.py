@@ -59,7 +59,7 @@ def distill(
     Unless a fusion is given it is chosen on this data, by `auto`. With `optimise` torch teachers run faster where their
     answers stay the same; see `generate_predictions`.
     """
-    settings, shown = training or Training(), (title, progress, seen_ok, run, _automatic, hints)
+    settings, shown = training or Training(), (title, progress, seen_ok, run, automatic, hints)
     contest = Contest(
         student,
         rows,
@@ -98,7 +98,8 @@ def _students(trial: Trial, objective: Objective | None) -> None:
         trial.record(entry, target, fitted, evaluate_performance(fitted.student, trial.rows), rate)
 
 
-def _automatic(trial: Trial, source: SignalSource) -> Choice:
+def automatic(trial: Trial, source: SignalSource) -> Choice:
+    """The fusion of a trial, as `auto` chooses it."""
     return auto(
         trial.student_maker,
         trial.rows,

@@ -9,6 +9,7 @@ from .fit import Epoch, Fitted, fit
 from .fitted import fit_teacher
 from .growth import Grown, Growth, Round
 from .out_of_fold import OutOfFold
+from .out_of_time import OutOfTime, out_of_time
 from .outer import OuterLoop
 from .per_label import PerLabel
 from .plans import assistants, born_again, checkpoints, easy_to_hard
@@ -39,6 +40,7 @@ __all__ = [
     "Growth",
     "Lane",
     "OutOfFold",
+    "OutOfTime",
     "OuterLoop",
     "PerLabel",
     "Performance",
@@ -68,6 +70,7 @@ __all__ = [
     "load",
     "open_ensemble",
     "optimize_model",
+    "out_of_time",
     "stages",
     "sweep",
     "task_of",
