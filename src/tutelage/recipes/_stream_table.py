@@ -56,7 +56,7 @@ def ago(up: np.ndarray, rows: int) -> np.ndarray:
 def usual(up: np.ndarray, days: int = 28) -> np.ndarray:
     """Share of UP at this half-hour on so many days before, float32 [N], drawn to a half by one day of each."""
     found = [ago(up, DAY * day) for day in range(1, days + 1)]
-    return (1.0 + np.sum(found, axis=0)) .astype(np.float32) / (days + 2.0)
+    return (1.0 + np.sum(found, axis=0)).astype(np.float32) / (days + 2.0)
 
 
 def market_recipe(blocks: Mapping[str, tuple[str, ...]]) -> Recipe:
@@ -79,8 +79,8 @@ def make_rows(table: Mapping[str, np.ndarray], first: float, record: DataRecord 
     cut = round(first * count) // DAY * DAY
     if cut < WARM + 8 * DAY or count - cut < DAY:
         raise InputError(
-            f"--first {first} of {count} rows are {cut}: the first part has at least {WARM + 8 * DAY} rows, and at least "
-            f"{DAY} are left to test on"
+            f"--first {first} of {count} rows are {cut}: the first part has at least {WARM + 8 * DAY} rows, "
+            f"and at least {DAY} are left to test on"
         )
     watched = cut - (cut - WARM) // 8
     none = np.zeros(0, np.int64)

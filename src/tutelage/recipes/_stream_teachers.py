@@ -64,7 +64,9 @@ def make_teachers(rows: Rows, told: Told | None = None) -> tuple[Teacher, ...]:
         walk(linear(C=0.3), name="linear of a month", every=DAY, window=4 * WEEK),
         walk(boosted, name="trees of half a year", every=WEEK, window=26 * WEEK),
         walk(growing_tree, name="growing tree", every=1),
-        RuleTeacher(no_change, reads="last", classes=NAMES, batched=True, output="votes", name="no change", seen=nobody),
+        RuleTeacher(
+            no_change, reads="last", classes=NAMES, batched=True, output="votes", name="no change", seen=nobody
+        ),
         RuleTeacher(
             time_of_day, reads="usual", classes=NAMES, batched=True, output="probs", name="time of day", seen=nobody
         ),

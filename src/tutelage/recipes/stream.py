@@ -39,7 +39,7 @@ def stream(
     seeds: int = 5,
     first: float = 0.2,
     epochs: int = 15,
-    block: int = DAY,
+    block: int = 2 * DAY,
     window: int = WEEK,
     trust: int = 4 * WEEK,
     lr: float = 1e-3,
@@ -76,12 +76,13 @@ def stream(
             progress(f"teacher {name}", done, total, 0.0)
 
     joined = change_of_market(table)
+    width = made.columns[STUDENT].shape[1]
     return prequential(
-        MLP(made.columns[STUDENT].shape[1], len(NAMES), (16,)),
+        lambda: MLP(width, len(NAMES), (16,)),
         made,
         make_teachers(made, told),
         follow=Follow(
-            block, window, trust, Training(epochs=1, lr=lr, batch_size=32), {"Victoria joins": joined} if joined else {}
+            block, window, trust, Training(epochs=1, lr=lr, batch_size=64), {"Victoria joins": joined} if joined else {}
         ),
         fusion=fusion,
         training=Training(epochs=epochs, lr=3e-3, patience=3),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -30,7 +31,7 @@ def over_time(trials: Sequence[Trial], block: int, marks: Mapping[str, int]) -> 
     first = trials[0]
     tested = first.rows.test.open("the chapter over time")
     edges = np.linspace(0, len(tested), min(STRETCHES, len(tested)) + 1).round().astype(np.int64)
-    parts = [np.arange(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    parts = [np.arange(a, b) for a, b in pairwise(edges)]
     header = tuple(f"from row {tested[part[0]]}" for part in parts)
     shown = [Sheet(f"{first.task.headline} over time", ("who", *header), _lines(trials, parts), "Mean over seeds.")]
     near = {
@@ -48,8 +49,8 @@ def over_time(trials: Sequence[Trial], block: int, marks: Mapping[str, int]) -> 
         shown.append(Sheet("Around what happened", ("who", *near), _lines(trials, list(near.values())), note))
     shown += _differences(trials, block)
     lead = (
-        f"Each block of {block} rows was answered before anybody learnt from it; calibrations, fusions and students then "
-        "learnt from the last rows. No answer depends on a later row."
+        f"Each block of {block} rows was answered before anybody learnt from it; calibrations, fusions and students "
+        "then learnt from the last rows. No answer depends on a later row."
     )
     return Chapter("over_time", "Over time", lead, "", tuple(shown))
 

@@ -60,11 +60,19 @@ def prequential(
     `distill`, with a chapter over time; one more contender is the student that stays as the first part left it.
 
     Args:
-        student: as in `Contest`, like what is not named here.
+        student: an nn.Module, or a maker called under each seed.
         rows: a table in time order: training rows, then validation rows, then test rows without a gap.
         teachers: their answers about a row must not depend on later rows: rules, or `OutOfTime`.
         follow: how the stream is followed.
+        fusion: how teachers are combined; chosen on labelled rows of the first part unless given.
+        objective: what is compared; chosen by the task unless given.
+        training: settings on the first part.
+        seeds: one trial each; all go through the same stream.
         run: folder that keeps the report, the student as it stands at the end, and the teachers' answers.
+        rates: learning rates for the first part, of which the student of labels alone takes the best.
+        pseudo_labels: whether one more student learns the class that the fused teachers think best.
+        title: of the report.
+        progress: told what happens.
 
     Raises:
         InputError: the rows are not in time order.
@@ -107,5 +115,3 @@ def _started(contest: Contest, seed: int, objective: Objective | None) -> list[W
         if entry.name == CHOSEN:
             trial.results.append(Result(STILL, "student", still))
     return found
-
-

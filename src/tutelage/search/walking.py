@@ -12,13 +12,24 @@ from torch import nn
 from ..core import Fusion, InputError, SignalSource, Teacher
 from ..data import Rows
 from ..data.sealed import Sealed
+from ..teachers.align import AlignedByRow
 from ..teaching import Distillation, Objective
 from ..teaching.ensemble import Ensemble
 from ..teaching.heldout import learn
 from ..train.baselines import linear
 from ..train.contest import Contest
 from ..train.entry import Entry, Result
-from ..train.evaluate import Performance, answers, parameters, quality, student_cost, teacher_answers, teacher_cost
+from ..train.evaluate import (
+    Cost,
+    Performance,
+    answers,
+    in_names,
+    parameters,
+    quality,
+    student_cost,
+    teacher_answers,
+    teacher_cost,
+)
 from ..train.out_of_time import OutOfTime
 from ..train.settings import Training
 from ..train.steps import evaluate_performance, generate_distillation_targets, optimize_model
@@ -126,8 +137,9 @@ def walked(
         trusted = past[-follow.trust :]
         for key, trial in {key_of(trial.signals, trial.fusion): trial for trial in contest.trials}.items():
             ensemble = _ensemble(trial, now, trusted)
-            said, _ = fused.get(key, ([], ensemble))
-            fused[key] = ([*said, teacher_answers(ensemble, now, block)], ensemble)
+            said, _ = fused.get(key, (list[Any](), ensemble))
+            said.append(teacher_answers(ensemble, now, block))
+            fused[key] = (said, ensemble)
         targets: dict[Key, Distillation] = {}
         for walker in walkers:
             if number:  # the first block is answered by the student of the first part
@@ -154,14 +166,14 @@ def measured(
 ) -> None:
     """Puts quality and cost of all contenders into the results of their trials."""
     for walker in walkers:
-        rows, task = walker.trial.rows, walker.trial.task
+        rows = walker.trial.rows
         row = rows.test.open(f"what {walker.entry.name!r} said on its way")
         cost = student_cost(walker.student, rows, row)
         walker.put(performance=_performance(walker.trial, walker.said, cost, parameters(walker.student)))
     first = trials[0]
-    common = [(name, "baseline", make(first.rows, first.seed)) for name, make in linear(first.rows).items()]
-    common += [(teacher.name, "teacher", teacher) for teacher in first.teachers]
-    found = [Result(name, role, _alone(teacher, first)) for name, role, teacher in common]
+    cheap = linear(first.rows).items()
+    found = [Result(name, "baseline", _alone(make(first.rows, first.seed), first)) for name, make in cheap]
+    found += [Result(teacher.name, "teacher", _alone(teacher, first)) for teacher in first.teachers]
     for trial in trials:
         said, ensemble = fused[key_of(trial.signals, trial.fusion)]
         trial.ensemble = replace(ensemble, teachers=tuple(newest(teacher) for teacher in ensemble.teachers))
@@ -172,8 +184,9 @@ def measured(
 
 
 def newest(teacher: Teacher) -> Teacher:
-    """The model of a teacher that walked, as it stands at the end; others as they are."""
-    return teacher.newest if isinstance(teacher, OutOfTime) else teacher
+    """The model of a teacher that walked, as it stands at the end, in the teacher's names; others as they are."""
+    inner = teacher.members[0] if isinstance(teacher, AlignedByRow) else teacher
+    return in_names(inner.newest, teacher.space) if isinstance(inner, OutOfTime) else teacher
 
 
 def _alone(teacher: Teacher, trial: Trial) -> Performance:
@@ -183,7 +196,7 @@ def _alone(teacher: Teacher, trial: Trial) -> Performance:
     return replace(evaluate_performance(teacher, rows), cost=cost)
 
 
-def _performance(trial: Trial, said: Sequence[Any], cost: Any, size: int | None) -> Performance:
+def _performance(trial: Trial, said: Sequence[Any], cost: Cost, size: int | None) -> Performance:
     answer = type(said[0]).concat(list(said))
     batch = trial.rows.batch(trial.rows.test.open("what was said on the way"), inputs=False, truth=True)
     return Performance(quality(trial.task, answer, batch), cost, size, answer)

@@ -1,4 +1,4 @@
-"""A model that walks through a stream, as one teacher: asked about a row, it answers as it stood before that row came."""
+"""A model that walks through a stream, as one teacher: it answers about a row as it stood before the row came."""
 
 from __future__ import annotations
 
