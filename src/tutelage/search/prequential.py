@@ -84,8 +84,8 @@ def prequential(
     contest = Contest(*asked, *shown, rates=tuple(rates), pseudo_labels=pseudo_labels)
     hand_over(contest)
     walkers = [one for seed in seeds for one in _started(contest, seed, objective)]
-    measured(contest.trials, walkers, walked(contest, walkers, objective, follow))
     with one_thread():
+        measured(contest.trials, walkers, walked(contest, walkers, objective, follow))
         report = summarise(contest).with_chapter(over_time(contest.trials, follow.block, follow.marks))
     for walker in walkers:  # what is kept and shipped is the student at the end
         walker.ended()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from ..core import Fusion, InputError, SignalSource, Teacher
@@ -82,6 +83,11 @@ class Walker:
     student: nn.Module
     said: list[Any] = field(default_factory=list[Any])
 
+    @property
+    def device(self) -> torch.device:
+        """Where the student lies."""
+        return next((part.device for part in self.student.parameters()), torch.device("cpu"))
+
     def learn(self, rows: Rows, target: Distillation, training: Training, number: int) -> None:
         """One lesson: the rows' train split, in an order of its own."""
         self.student.train()
@@ -148,7 +154,7 @@ def walked(
                     entry = walker.entry
                     targets[key] = generate_distillation_targets(entry.source, now, entry.fusion, objective, trusted)
                 walker.learn(now, targets[key], follow.training, number)
-            walker.said.append(answers(walker.student, now, block, walker.trial.task)[0])
+            walker.said.append(answers(walker.student, now, block, walker.trial.task, walker.device)[0])
         contest.tell("following the stream", number + 1, len(starts))
     return fused
 
@@ -168,7 +174,7 @@ def measured(
     for walker in walkers:
         rows = walker.trial.rows
         row = rows.test.open(f"what {walker.entry.name!r} said on its way")
-        cost = student_cost(walker.student, rows, row)
+        cost = student_cost(walker.student, rows, row, walker.device)
         walker.put(performance=_performance(walker.trial, walker.said, cost, parameters(walker.student)))
     first = trials[0]
     cheap = linear(first.rows).items()
