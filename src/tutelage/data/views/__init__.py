@@ -16,6 +16,7 @@ from .mixup import Mixup
 from .munge import Munge
 from .noise import Noise
 from .protocol import Applied, Augmentation
+from .stretch import Stretch
 from .views import Views
 from .words import WordDropout
 
@@ -34,6 +35,7 @@ __all__ = [
     "Mixup",
     "Munge",
     "Noise",
+    "Stretch",
     "Views",
     "WordDropout",
 ]
