@@ -39,7 +39,7 @@ def read_clip(path: Path, rate: int) -> np.ndarray:
 
 def mel(hertz: np.ndarray) -> np.ndarray:
     """Pitch in mel: 2595 log10(1 + f / 700), O'Shaughnessy 1987."""
-    return 2595.0 * np.log10(1.0 + np.asarray(hertz, dtype=np.float64) / 700.0)
+    return np.asarray(2595.0 * np.log10(1.0 + np.asarray(hertz, dtype=np.float64) / 700.0))
 
 
 def mel_filters(bands: int, size: int, rate: int) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def speech_teachers(
 
     Args:
         rows: the table.
-        width: channels of the first stage of the conv net; the recurrent net has three units in each direction for each.
+        width: channels of the first stage of the conv net; the recurrent net has three units each way for each.
         epochs: passes of the nets over their rows, each in a new view.
         seed: of all models.
         run: folder in which nets are kept, so that none is trained twice.
@@ -93,7 +94,7 @@ def statistics(levels: np.ndarray, frames: int, bands: int, parts: int = 5) -> n
         if len(heard):
             own = cepstrum(one[heard[0] : heard[-1] + 1])
             place = np.linspace(0, len(own), parts + 1)
-            cuts = [own[int(a) : max(int(b), int(a) + 1)].mean(0) for a, b in zip(place[:-1], place[1:], strict=True)]
+            cuts = [own[int(a) : max(int(b), int(a) + 1)].mean(0) for a, b in pairwise(place)]
             found[row] = np.concatenate([*cuts, own.std(0), [len(own)]])
     return found
 
@@ -148,9 +149,8 @@ class Templates:
     def of(rows: Rows, seed: int, count: int = 10) -> Templates:
         """So many templates per digit, drawn from the training rows."""
         order = np.random.default_rng((seed, 78)).permutation(rows.train)
-        own = np.sort(
-            np.concatenate([order[rows.target[order] == one][:count] for one in range(len(rows.space.names))])
-        )
+        each = [order[rows.target[order] == one][:count] for one in range(len(rows.space.names))]
+        own = np.sort(np.concatenate(each))
         return Templates(_cepstra(rows.columns[SOUND][own]), rows.target[own], rows.space, own)
 
     @property
