@@ -92,13 +92,11 @@ def test_templates_know_themselves_and_abstain_in_doubt(clips: Clips) -> None:
     rows = clip_rows(clips, 0, "speaker", 1.0)
     rule = Templates.of(rows, 0)
     answer = rule.answer({SOUND: clips.sound[rule.seen]})
-    assert answer.valid is not None
     assert answer.valid.all(), "nothing is nearer than a clip to itself"
-    np.testing.assert_array_equal(answer.values.argmax(-1).numpy(), clips.digit[rule.seen])
+    np.testing.assert_array_equal(answer.scores.argmax(-1).numpy(), clips.digit[rule.seen])
     twins = np.repeat(clips.sound[:1], 2, 0)
     torn = Templates(np.repeat(rule.examples[:1], 2, 0), np.array([0, 1]), Space(Classes, NAMES), rule.seen)
     valid = torn.answer({SOUND: twins}).valid
-    assert valid is not None
     assert not valid.any()
     check_teacher(rule, {SOUND: clips.sound[:20]}, changed=replace(rule, margin=10.0))
 
@@ -142,7 +140,7 @@ def test_stretches(clips: Clips) -> None:
     high = _stretched(one, np.ones(1), slower)
     np.testing.assert_allclose(high[..., ::2], one[..., :12])
     with pytest.raises(InputError, match="one of them positive"):
-        Stretch((SOUND,), 0, 0)
+        Stretch((SOUND,), 0.0, 0.0)
     with pytest.raises(InputError, match=r"has shape \[8, 3\]"):
         Stretch((SOUND,)).fitted({SOUND: np.zeros((8, 3))}, np.arange(4))
 
