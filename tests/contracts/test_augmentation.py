@@ -23,6 +23,7 @@ from tutelage.data.views import (
     Mixup,
     Munge,
     Noise,
+    Stretch,
     WordDropout,
 )
 from tutelage.report.citations import CATALOGUE
@@ -60,6 +61,7 @@ CASES: dict[str, Augmentation] = {
     "characters": WordDropout(("short",), 0.9, unit="character", mask="_"),
     "mask of time": Mask(("grey", "bytes", "colour"), axis=1, width=3, count=2),
     "mask of frequency": Mask(("grey",), axis=2, width=4, fill=None),
+    "stretch": Stretch(("grey",)),
     "munge": Munge(TABLE),
     "gibbs": Gibbs(TABLE, rounds=2),
     "gibbs of one": Gibbs(("number",), leaf=1),
@@ -70,7 +72,7 @@ CASES: dict[str, Augmentation] = {
 def test_contract(name: str) -> None:
     case = CASES[name]
     check_augmentation(case, {column: COLUMNS[column] for column in case.columns})
-    assert case.source in CATALOGUE or isinstance(case, Flip)
+    assert case.source in CATALOGUE or isinstance(case, Flip | Stretch)
 
 
 def test_every_augmentation_is_tested() -> None:

@@ -1,7 +1,8 @@
-"""Small reference nets: students for tables, images, texts, graphs and rankings."""
+"""Small reference nets: for tables, images, texts, sequences, graphs and rankings."""
 
 from .branches import Branch, Branches, Gate
 from .conv import ConvNet
+from .forecaster import Forecaster
 from .generator import Generator, Noise, Range, ranges_of
 from .graph import GraphNet
 from .mlp import MLP
@@ -20,6 +21,7 @@ __all__ = [
     "Branch",
     "Branches",
     "ConvNet",
+    "Forecaster",
     "Gate",
     "Generator",
     "GraphNet",

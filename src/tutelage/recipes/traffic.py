@@ -21,7 +21,7 @@ import numpy as np
 
 from ..core import Columns, Fusion, Teacher, require
 from ..data import Rows
-from ..nets import MLP, Recurrent
+from ..nets import MLP, Forecaster
 from ..report import Report
 from ..search import distill
 from ..teachers import RuleTeacher
@@ -108,6 +108,6 @@ def make_teachers(rows: Rows, epochs: int, seed: int = 0) -> tuple[Teacher, ...]
         RuleTeacher(stays, reads="own", space=rows.space, batched=True, seen=none),
         RuleTeacher(clock, reads="usual", space=rows.space, batched=True, seen=none),
         *train_models(means, trees, 1, name="trees", reads=("features",), **options),
-        *train_models(means, lambda: Recurrent(1, outputs, 6), 1, name="recurrent", reads=("own", *OTHERS), **options),
-        *train_models(means, lambda: Recurrent(4, outputs, 6), 1, name="graph", reads=("walks", *OTHERS), **options),
+        *train_models(means, lambda: Forecaster(1, outputs, 6), 1, name="recurrent", reads=("own", *OTHERS), **options),
+        *train_models(means, lambda: Forecaster(4, outputs, 6), 1, name="graph", reads=("walks", *OTHERS), **options),
     )
