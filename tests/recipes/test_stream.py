@@ -82,7 +82,8 @@ def test_the_growing_tree_learns_and_has_a_say_before_it_knows_anything() -> Non
 
 
 def test_a_short_run_goes_through(folder: Path, tmp_path: Path) -> None:
-    report = stream(data=folder, rows=1872, first=0.923, seeds=2, epochs=1, block=96, fusion=Performance(), run=tmp_path)
+    asked: dict[str, Any] = {"rows": 1872, "first": 0.923, "seeds": 2, "epochs": 1, "block": 96}
+    report = stream(data=folder, fusion=Performance(), run=tmp_path, **asked)
     metrics = {one.name: one.metrics["accuracy"][0] for one in report.contenders}
     assert {"linear of a month", "trees of half a year", "growing tree", "no change", "time of day"} <= set(metrics)
     assert {STILL, "student: chosen fusion", "student: hard pseudo-labels of the ensemble"} <= set(metrics)
