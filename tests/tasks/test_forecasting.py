@@ -6,8 +6,8 @@ import math
 
 import pytest
 import torch
-from tests import oracle
 
+import oracle
 from tutelage.core import InputError, Values
 from tutelage.tasks import Forecasting, task_from_json, task_to_json
 

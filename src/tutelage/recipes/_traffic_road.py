@@ -18,8 +18,10 @@ from ..tasks import Forecasting
 
 AHEAD = (3, 6, 9, 12)
 NAMES = tuple(f"{5 * steps} min" for steps in AHEAD)
-PAST, DAY, WALKS = 12, 288, 3
-"""Steps of five minutes that are looked back, steps of a day, and how far the neighbours' walk goes."""
+PAST, DAY, WALKS, NEAR = 12, 288, 3, 2
+"""Steps of five minutes that are looked back, of a day, of the walk over the roads, and that are smoothed over."""
+FIRST, EVERY = 3, 3
+"""Day of the week on which the files begin, Monday being 0; and of the test part every third moment is asked about."""
 TESTED, HELD = 0.2, 0.06
 """Shares of the time."""
 PUBLIC = "los_speed.csv and los_adj.csv of Los-loop (github.com/lehaifeng/T-GCN, folder data)"
@@ -77,12 +79,12 @@ def times(steps: int) -> dict[str, np.ndarray]:
 
 
 def road_rows(road: Road, count: int, labelled: float, seed: int = 0) -> Rows:
-    """So many training rows drawn from all moments and sensors, a fifth as many to validate, and every row to test.
+    """So many training rows drawn from all moments and sensors, a fifth as many to validate, and all sensors to test.
 
     Columns, all in spreads around the mean of the training time: `own` [12], the sensor's last hour; `walks` [12, 4],
-    itself and its neighbours after one to three steps of a random walk (Li et al. 2018); `usual` [4], what it had at
-    the time of day of each horizon on the other training days; `clock` [2]; `features`, everything a student reads;
-    and `day`.
+    itself and its neighbours after one to three steps of a random walk (Li et al. 2018); `usual` [4], what it had
+    around the time of day of each horizon on the other training days of the kind; `clock` [2]; `features`, everything
+    that a student reads; and `day`.
 
     Raises:
         InputError: too short a time, or a share that is none.
@@ -101,6 +103,7 @@ def road_rows(road: Road, count: int, labelled: float, seed: int = 0) -> Rows:
              for name, own in part.items()}  # fmt: skip
     for name, most in (("train", count), ("validation", count // 5)):
         cells[name] = cells[name][np.sort(chance.permutation(len(cells[name]))[:most])]
+    cells["test"] = cells["test"][np.isin(cells["test"][:, 0], part["test"][::EVERY])]
     when, who = np.concatenate(list(cells.values())).T
     ends = np.cumsum([len(own) for own in cells.values()])
     past, ahead = when[:, None] - np.arange(PAST)[::-1], when[:, None] + np.array(AHEAD)
@@ -120,10 +123,30 @@ def road_rows(road: Road, count: int, labelled: float, seed: int = 0) -> Rows:
 
 
 def _usual(known: np.ndarray, ahead: np.ndarray, who: np.ndarray) -> np.ndarray:
-    """Mean of a sensor at the time of day of each moment, over the known days but the moment's own; [N, horizons]."""
-    slot, total = np.arange(len(known)) % DAY, np.zeros((DAY, known.shape[1]))
-    days = np.bincount(slot, minlength=DAY)
-    np.add.at(total, slot, known)
-    inside = ahead < len(known)
-    own = np.where(inside, known[np.minimum(ahead, len(known) - 1), who[:, None]], 0.0)
-    return (total[ahead % DAY, who[:, None]] - own) / (days[ahead % DAY] - inside)
+    """What a sensor had around the time of day of each moment, over the known days of its kind but the moment's own.
+
+    Kinds are working days and weekends, `NEAR` steps to both sides count; where no other day of a kind is known, all
+    are taken. [N, horizons].
+    """
+    steps, sensors = known.shape
+    days = -(-steps // DAY)
+    filled = np.full((days * DAY, sensors), np.nan)
+    filled[:steps] = known
+    near = np.stack([np.roll(filled, shift, 0) for shift in range(-NEAR, NEAR + 1)])
+    there = np.isfinite(near)
+    total, count = (part.sum(0).reshape(days, DAY, sensors) for part in (np.where(there, near, 0.0), there))
+    weekend = (np.arange(ahead.max() // DAY + 1) + FIRST) % 7 >= 5
+    own, slot, column = ahead // DAY, ahead % DAY, who[:, None]
+    found = np.zeros(ahead.shape)
+    for kind in (False, True):
+        of_kind = weekend[:days] == kind
+        inside = np.flatnonzero(weekend[own].any(1) == kind)
+        sums = [np.stack([part[of_kind].sum(0), part.sum(0)]) for part in (total, count)]
+        at = (own[inside], slot[inside], column[inside])
+        mine = [np.where(at[0] < days, part[np.minimum(at[0], days - 1), at[1], at[2]], 0) for part in (total, count)]
+        same, all_days = (
+            (sums[0][one][at[1], at[2]] - mine[0], sums[1][one][at[1], at[2]] - mine[1]) for one in (0, 1)
+        )
+        value, number = (np.where(same[1] > 0, a, b) for a, b in zip(same, all_days, strict=True))
+        found[inside] = value / number
+    return found
