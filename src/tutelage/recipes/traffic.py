@@ -39,11 +39,11 @@ FOLDS = 3
 def traffic(
     *,
     data: Path | None = None,
-    rows: int = 24_000,
+    rows: int = 8_000,
     labelled: float = 1.0,
     width: int = 24,
     seeds: int = 5,
-    epochs: int = 30,
+    epochs: int = 15,
     fusion: Fusion | None = None,
     run: Path | None = None,
     progress: Progress | None = None,
