@@ -80,7 +80,7 @@ def test_the_plain_mean_stands_beside_a_fusion_that_differs_from_seed_to_seed(
     def told(stage: str, done: int, total: int, overall: float) -> None:
         trained.append(stage)
 
-    monkeypatch.setattr("tutelage.search.distilling._automatic", choose)
+    monkeypatch.setattr("tutelage.search.distilling.automatic", choose)
     training = replace(QUICK, epochs=8)
     report = tl.distill(net, table(), teachers(), training=training, seeds=[0, 1], progress=told)
     found = {c.name: c for c in report.contenders}

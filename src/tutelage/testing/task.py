@@ -61,7 +61,9 @@ def _target(task: Task, outputs: int) -> Tensor:
     if task.space.kind == "classes":
         return torch.arange(ROWS) % width
     pattern = torch.arange(ROWS * width).view(ROWS, width)
-    return (pattern % 3 == 0).double() if task.space.kind == "labels" else torch.sin(pattern.double())
+    if task.space.kind == "values":
+        return torch.sin(pattern.double())
+    return ((torch.arange(ROWS).unsqueeze(1) + torch.arange(width)) % 3 == 0).double()
 
 
 def _batch(task: Task, outputs: int) -> Batch:
