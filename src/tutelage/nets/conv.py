@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ..core import InputError
+
 
 class ConvNet(nn.Module):
     """Two stages of 3x3 convolution, batch norm and ReLU, halving the resolution, then a linear head.
@@ -45,3 +47,17 @@ def channels_first(image: Tensor) -> Tensor:
     if image.shape[-1] in (1, 3) and image.shape[1] not in (1, 3):
         return image.permute(0, 3, 1, 2)
     return image
+
+
+def check_halvings(image: Tensor, count: int, who: str) -> None:
+    """Refuses images [..., H, W] that are too small to be halved so many times.
+
+    Raises:
+        InputError: names the net, the least size and that of the images.
+    """
+    least = 2**count
+    if min(image.shape[-2:]) < least:
+        raise InputError(
+            f"{who} needs images of at least {least} x {least} pixels, got {image.shape[-2]} x {image.shape[-1]}: "
+            "give larger images or fewer widths"
+        )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core import InputError
-from .conv import channels_first, convolution
+from .conv import channels_first, check_halvings, convolution
 
 
 class Residual(nn.Module):
@@ -79,11 +79,6 @@ class ResNet(nn.Module):
             InputError: the images are too small to be halved by every stage.
         """
         image = channels_first(image)
-        least = 2 ** len(self.stages)
-        if min(image.shape[-2:]) < least:
-            raise InputError(
-                f"a ResNet of {len(self.stages)} stages needs images of at least {least} x {least} pixels, got "
-                f"{image.shape[-2]} x {image.shape[-1]}: give larger images or fewer widths"
-            )
+        check_halvings(image, len(self.stages), f"a ResNet of {len(self.stages)} stages")
         hidden = self.stages(self.stem(image.float() * self.scale))
         return self.head(self.dropout(torch.mean(hidden, dim=(2, 3))))

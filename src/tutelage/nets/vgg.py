@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core import InputError
-from .conv import channels_first, convolution
+from .conv import channels_first, check_halvings, convolution
 
 
 @final
@@ -67,11 +67,6 @@ class VGG(nn.Module):
             InputError: the images are too small to be halved by every block.
         """
         image = channels_first(image)
-        least = 2 ** len(self.blocks)
-        if min(image.shape[-2:]) < least:
-            raise InputError(
-                f"a VGG of {len(self.blocks)} blocks needs images of at least {least} x {least} pixels, got "
-                f"{image.shape[-2]} x {image.shape[-1]}: give larger images or fewer widths"
-            )
+        check_halvings(image, len(self.blocks), f"a VGG of {len(self.blocks)} blocks")
         hidden = self.blocks(image.float() * self.scale)
         return self.head(self.dropout(torch.mean(hidden, dim=(2, 3))))
