@@ -21,12 +21,12 @@ from ..teachers import FeatureTeacher, ModuleTeacher
 from ..teaching import Hint
 from ..teaching.features import RKD, SP, Adapter, FitNet
 from ..train import Training, fit_teacher, task_of
+from ..train.fitted import Told
 from ..train.settings import device_of
 from ._images_data import IMAGE
 
 ANIMALS = ("bird", "cat", "deer", "dog", "frog", "horse")
 SCALE = 1 / 255
-Told = Callable[[str, Any, int], None]
 
 
 def steps(rows: Rows, pad: int) -> list[Any]:

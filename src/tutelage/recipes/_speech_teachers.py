@@ -18,7 +18,7 @@ from ..data.views import Crop, Mask, Stretch, Views
 from ..nets import ConvNet, Recurrent
 from ..store.fingerprint import digest
 from ..train import Training, fit_teacher, task_of
-from ._images_teachers import Told
+from ..train.fitted import Told
 from ._speech_digits import SOUND
 
 

@@ -20,7 +20,7 @@ from ..nets import ConvNet
 from ..report import Report
 from ..search import distill
 from ..train import Training
-from ..train.contest import Progress
+from ..train.contest import Progress, nets_told
 from ._images_data import IMAGE, LUNGS, THINGS, image_rows, read_pictures, read_xrays
 from ._images_teachers import SCALE, image_hints, image_teachers, steps
 from ._public import public_folder
@@ -84,11 +84,7 @@ def images(
     read, names = {"pneumonia": (read_xrays, LUNGS), "cifar10": (read_pictures, THINGS)}[on]
     rows = image_rows(*read(public_folder(name, data, where, f"--on {on}"), images), names, labelled)
 
-    def told(who: str, epoch: Any, planned: int) -> None:
-        if progress is not None:
-            progress(f"teacher {who}", epoch.epoch, planned, 0.0)
-
-    teachers = image_teachers(rows, width=width, epochs=teacher_epochs, run=run, told=told)
+    teachers = image_teachers(rows, width=width, epochs=teacher_epochs, run=run, told=nets_told(progress))
     channels = 3 if on == "cifar10" else 1
     return distill(
         lambda: ConvNet(channels, len(names), widths, scale=SCALE),

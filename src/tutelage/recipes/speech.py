@@ -6,7 +6,7 @@ A speaker whom nobody has heard is tested, another one under each seed; or other
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from ..core import Fusion, Teacher
 from ..data import Rows
@@ -15,7 +15,7 @@ from ..nets import ConvNet
 from ..report import Report
 from ..search import distill
 from ..train import Training
-from ..train.contest import Progress
+from ..train.contest import Progress, nets_told
 from ._public import public_folder
 from ._speech_digits import NAMES, PUBLIC, clip_rows, read_clips
 from ._speech_teachers import speech_teachers, steps
@@ -62,15 +62,11 @@ def speech(
     """
     found = read_clips(public_folder("speech-fsdd", data, PUBLIC), clips)
 
-    def told(who: str, epoch: Any, planned: int) -> None:
-        if progress is not None:
-            progress(f"teacher {who}", epoch.epoch, planned, 0.0)
-
     def make_rows(seed: int) -> Rows:
         return clip_rows(found, seed, split, labelled).with_views(Views(steps(), count=views, seed=seed))
 
     def make_teachers(seed: int, rows: Rows) -> list[Teacher]:
-        return speech_teachers(rows, width=width, epochs=teacher_epochs, seed=seed, run=run, told=told)
+        return speech_teachers(rows, width=width, epochs=teacher_epochs, seed=seed, run=run, told=nets_told(progress))
 
     return distill(
         lambda: ConvNet(1, len(NAMES), widths),

@@ -21,6 +21,8 @@ from ..store import Store
 from ..teachers import aligned
 from ..teaching import Objective
 from .evaluate import task_of
+from .fit import Epoch
+from .fitted import Told
 from .hinting import Hints, taught
 from .keep import keep
 from .settings import Training, one_thread
@@ -81,6 +83,16 @@ class Progress(Protocol):
     def __call__(self, stage: str, done: int, total: int, overall: float) -> None:
         """Called often; has to be quick."""
         ...
+
+
+def nets_told(progress: Progress | None) -> Told:
+    """Passes on what `fit_teacher` tells about the epochs of a net: for teachers that are trained before a contest."""
+
+    def told(name: str, epoch: Epoch, planned: int) -> None:
+        if progress is not None:
+            progress(f"teacher {name}", epoch.epoch, planned, 0.0)
+
+    return told
 
 
 @dataclass
