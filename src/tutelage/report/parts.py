@@ -52,7 +52,7 @@ class TeacherCard:
     Args:
         coverage: the classes it knows; empty means all of them.
         abstained: share of rows, in [0, 1], on which it said nothing.
-        seen: "unseen", "unknown" or "flagged: <why>": did it see the rows it answers?
+        seen: did it see the rows it answers: "unseen", "learnt from <n> of <m>", "unknown" or "flagged: <why>".
         calibration: in words, such as "temperature 1.8 on 400 held-out rows".
         reads: the raw columns it needs.
         source: what it is bound to; empty when it is asked about every row.

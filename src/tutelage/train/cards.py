@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from ..core import Context, Fusion, InputError, Signals, Target, Values
+from ..core import Context, Fusion, InputError, Signals, Target, Teacher, Values
+from ..data.rows import Rows
 from ..report import TeacherCard
 from ..store.fingerprint import digest
 from ..teachers.bound import sources_of
@@ -30,9 +32,7 @@ def cards(trial: Trial) -> tuple[TeacherCard, ...]:
     for i, teacher in enumerate(trial.teachers):
         answer = found.answers[i]
         known = tuple(n for n, c in zip(trial.rows.space.names, answer.coverage.tolist(), strict=True) if c)
-        seen = "unknown" if teacher.seen is None else "unseen"
-        if teacher.name in trial.flags:
-            seen = f"flagged: {trial.flags[teacher.name]}"
+        seen = f"flagged: {trial.flags[teacher.name]}" if teacher.name in trial.flags else _seen(teacher, trial.rows)
         said = f"{trial.ensemble.calibrations[i]}"
         if not isinstance(trial.ensemble.calibrations[i], AsIs):
             said = f"{said}, from {len(trial.heldout)} held-out rows"
@@ -56,6 +56,14 @@ def cards(trial: Trial) -> tuple[TeacherCard, ...]:
             )
         )
     return tuple(made)
+
+
+def _seen(teacher: Teacher, rows: Rows) -> str:
+    """What it declares about the rows that it answers."""
+    if teacher.seen is None:
+        return "unknown"
+    count = int(np.isin(rows.taught, teacher.seen).sum())
+    return f"learnt from {count} of {len(rows.taught)}" if count else "unseen"
 
 
 def seen_by_student(trial: Trial) -> tuple[str, ...]:
