@@ -134,6 +134,7 @@ def contest(
     batch = rows.batch(draw.test, truth=True)
     found: dict[str, Any] = {}
     for lane, fitted in zip((*lanes, few), (*swept.fitted, scratch), strict=True):
+        batch = batch.to(next(fitted.student.parameters()).device)
         with torch.no_grad():
             values = task.metrics(task.answer(fitted.student.eval(), batch), batch.target, batch.labelled)
         acted = fitted.history[-1].acted
