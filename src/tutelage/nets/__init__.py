@@ -3,6 +3,7 @@
 from .branches import Branch, Branches, Gate
 from .conv import ConvNet
 from .forecaster import Forecaster
+from .frames import FrameNet
 from .generator import Generator, Noise, Range, ranges_of
 from .graph import GraphNet
 from .mlp import MLP
@@ -22,6 +23,7 @@ __all__ = [
     "Branches",
     "ConvNet",
     "Forecaster",
+    "FrameNet",
     "Gate",
     "Generator",
     "GraphNet",

@@ -16,9 +16,18 @@ class ConvNet(nn.Module):
         outputs: number of outputs.
         widths: channels of the stages.
         scale: inputs are multiplied by it (1/255 for bytes).
+        places: rows and columns of places that the head tells apart; each is the mean of its part of the image. With
+            (1, 1) it does not matter where something is.
     """
 
-    def __init__(self, channels: int, outputs: int, widths: tuple[int, ...] = (16, 32), scale: float = 1.0) -> None:
+    def __init__(
+        self,
+        channels: int,
+        outputs: int,
+        widths: tuple[int, ...] = (16, 32),
+        scale: float = 1.0,
+        places: tuple[int, int] = (1, 1),
+    ) -> None:
         super().__init__()
         stages: list[nn.Module] = []
         before = channels
@@ -26,13 +35,13 @@ class ConvNet(nn.Module):
             stages += [*convolution(before, width), nn.MaxPool2d(2)]
             before = width
         self.stages = nn.Sequential(*stages)
-        self.head = nn.Linear(before, outputs)
-        self.scale = scale
+        self.head = nn.Linear(before * places[0] * places[1], outputs)
+        self.scale, self.places = scale, places
 
     def forward(self, image: Tensor) -> Tensor:
         """[B, outputs] from images [B, H, W], [B, C, H, W], or bytes [B, H, W, 3]."""
         hidden = self.stages(channels_first(image).float() * self.scale)
-        return self.head(torch.flatten(nn.functional.adaptive_avg_pool2d(hidden, 1), 1))
+        return self.head(torch.flatten(nn.functional.adaptive_avg_pool2d(hidden, self.places), 1))
 
 
 def convolution(before: int, width: int) -> tuple[nn.Module, ...]:

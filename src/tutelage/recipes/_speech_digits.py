@@ -31,12 +31,14 @@ class Clips:
         digit: what is said, int64 [N].
         speaker: by whom, [N].
         number: which try of that speaker at that digit, int64 [N].
+        waves: of each clip, float32 [samples].
     """
 
     sound: np.ndarray
     digit: np.ndarray
     speaker: np.ndarray
     number: np.ndarray
+    waves: tuple[np.ndarray, ...]
 
 
 def read_clips(folder: Path, most: int = 0) -> Clips:
@@ -64,11 +66,13 @@ def read_clips(folder: Path, most: int = 0) -> Clips:
         raise InputError(
             f"{place} has clips of {len(speakers)} speakers, two are needed: give --data a folder with {PUBLIC}"
         )
+    waves = tuple(read_clip(path, RATE) for *_, path in kept)
     return Clips(
-        np.stack([log_mel(read_clip(path, RATE), RATE) for *_, path in kept]),
+        np.stack([log_mel(wave, RATE) for wave in waves]),
         np.array([digit for digit, *_ in kept]),
         np.array([speaker for _, speaker, _, _ in kept]),
         np.array([number for _, _, number, _ in kept]),
+        waves,
     )
 
 

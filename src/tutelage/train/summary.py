@@ -55,7 +55,7 @@ def summarise(contest: Contest) -> Report:
         title=contest.title,
         task=task.name,  # pyright: ignore[reportArgumentType]
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=_command(),
+        command=command(),
         version=f"tutelage {__version__}, torch {torch.__version__}, Python {platform.python_version()}",
         seeds=tuple(trial.seed for trial in contest.trials),
         headline=task.headline,
@@ -216,7 +216,8 @@ def _test_set(trial: Trial) -> str:
     return digest(*[trial.rows.columns[name][row].tobytes() for name in trial.rows.inputs])
 
 
-def _command() -> str:
+def command() -> str:
+    """What was typed, or that it was a notebook."""
     name = sys.argv[0].rsplit("/", 1)[-1]
     if name.startswith("ipykernel"):
         return "a notebook"

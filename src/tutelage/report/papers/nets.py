@@ -42,4 +42,9 @@ PAPERS: dict[str, Paper] = {
         "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2015,
         "International Conference on Learning Representations (ICLR)", arxiv="1409.1556",
     ),
+    "graves2006": Paper(
+        "Graves, Alex and Fernández, Santiago and Gomez, Faustino and Schmidhuber, Jürgen",
+        "Connectionist Temporal Classification: Labelling Unsegmented Sequence Data with Recurrent Neural Networks",
+        2006, ICML.format(23), pages="369--376",
+    ),
 }

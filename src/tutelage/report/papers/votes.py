@@ -11,5 +11,10 @@ PAPERS: dict[str, Paper] = {
         "Whose Vote Should Count More: Optimal Integration of Labels from Labelers of Unknown Expertise", 2009, NEURIPS,
         volume="22", pages="2035--2043",
     ),
+    "fiscus1997": Paper(
+        "Fiscus, Jonathan G.",
+        "A Post-Processing System to Yield Reduced Word Error Rates: Recognizer Output Voting Error Reduction (ROVER)",
+        1997, "IEEE Workshop on Automatic Speech Recognition and Understanding", pages="347--354",
+    ),
 }
 # fmt: on

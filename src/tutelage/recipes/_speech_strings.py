@@ -1,0 +1,148 @@
+"""Strings of spoken digits, made of clips of one voice, and three recognisers of different kinds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..data.audio import log_mel
+from ..data.dealing import deal
+from ..nets import FrameNet
+from ..search.string_trial import NetWriter, Parts, Writer, Written
+from ..train import Training
+from ..train.settings import fresh_student
+from ..train.transcribing import Strings, fit_transcriber
+from ._speech_digits import NAMES, RATE, Clips, speaker_of
+from ._speech_teachers import machine
+
+SYMBOLS = ("-", *NAMES)
+FRAMES, BANDS = 256, 24
+"""Length of a sequence, of 15 milliseconds each, and numbers per frame."""
+MOST, SECONDS = 5, 3.5
+"""Digits of a string, and how long all of it may be."""
+QUIET, PAUSE, LEAST = 0.25, 3, 6
+"""Level (1 is the loudest place) below which it is silent; frames of silence that part digits; frames of a digit."""
+
+
+def digit_strings(clips: Clips, seed: int, count: int, labelled: float) -> Parts:
+    """Strings of a seed: one speaker is tested, whom nobody has heard; no clip is in two parts.
+
+    Args:
+        clips: spoken digits.
+        seed: of everything drawn.
+        count: strings to learn from; a quarter as many are tested, a tenth validated on.
+        labelled: share of the strings to learn from that the student knows.
+    """
+    chance = np.random.default_rng((seed, 1977))
+    tested = clips.speaker == speaker_of(clips, seed)
+    rest = np.flatnonzero(~tested)
+    watched = deal(clips.digit[rest], 10, seed) == 0
+    train = _strings(clips, rest[~watched], count, chance, 0.15)
+    validation = _strings(clips, rest[watched], max(10, count // 10), chance, 0.0)
+    test = _strings(clips, np.flatnonzero(tested), max(10, count // 4), chance, 0.0)
+    train.known[:] = False
+    train.known[: max(1, round(labelled * count))] = True
+    return Parts(train, validation, test)
+
+
+def _strings(clips: Clips, row: np.ndarray, count: int, chance: np.random.Generator, speed: float) -> Strings:
+    """So many strings of clips among these; each is of one voice, at its own speed (1 - `speed` to 1 + `speed`)."""
+    voices = [row[clips.speaker[row] == name] for name in np.unique(clips.speaker[row])]
+    frames = np.zeros((count, FRAMES, BANDS), dtype=np.float32)
+    target = np.zeros((count, MOST), dtype=np.int64)
+    for number in range(count):
+        own = voices[chance.integers(len(voices))]
+        wave, digits = spoken(clips, own, chance, speed)
+        frames[number] = log_mel(wave, RATE, bands=BANDS, frames=FRAMES)
+        target[number, : len(digits)] = np.array(digits) + 1
+    return Strings(frames, target, np.ones(count, dtype=bool), SYMBOLS)
+
+
+def spoken(clips: Clips, own: np.ndarray, chance: np.random.Generator, speed: float) -> tuple[np.ndarray, list[int]]:
+    """A wave of 1 to `MOST` digits with pauses of 0 to 150 milliseconds and faint noise; and the digits."""
+    factor = chance.uniform(1 - speed, 1 + speed)
+    pieces: list[np.ndarray] = []
+    digits: list[int] = []
+    for one in chance.choice(own, chance.integers(1, MOST + 1)):
+        wave = clips.waves[one] / max(1e-6, float(np.abs(clips.waves[one]).max()))
+        if speed:  # resampled: pitch and speed change together (Ko et al. 2015)
+            wave = np.interp(np.arange(0, len(wave) - 1, factor), np.arange(len(wave)), wave)
+        added = [wave, np.zeros(int(chance.uniform(0, 0.15) * RATE))]
+        if pieces and sum(map(len, [*pieces, *added])) > SECONDS * RATE:
+            break
+        pieces += added
+        digits.append(int(clips.digit[one]))
+    whole = np.concatenate(pieces)
+    return whole + chance.normal(0, 10 ** (-50 / 20), len(whole)), digits
+
+
+def cut(level: np.ndarray) -> list[np.ndarray]:
+    """The pieces of a spectrogram [time, bands] between silences, each in the middle of 48 frames."""
+    loud = np.append(level.max(1) > QUIET, np.zeros(PAUSE, dtype=bool))
+    found: list[np.ndarray] = []
+    start, quiet = -1, 0
+    for place, one in enumerate(loud):
+        quiet = 0 if one else quiet + 1
+        if one and start < 0:
+            start = place
+        if start >= 0 and quiet == PAUSE:
+            piece = level[start : place - PAUSE + 1]
+            if len(piece) >= LEAST:
+                spare = 48 - len(piece[:48])
+                found.append(np.pad(piece[:48] / piece.max(), ((spare // 2, spare - spare // 2), (0, 0))))
+            start = -1
+    return found
+
+
+@dataclass(frozen=True)
+class Cutter:
+    """Cuts a string at its silences, and asks a machine that knows digits by themselves about each piece.
+
+    It says nothing of moments, and takes two digits without a pause for one.
+    """
+
+    model: Any
+    name: str = "cutter"
+    parameters: int | None = None
+
+    def moments(self, frames: np.ndarray) -> None:
+        """Nothing."""
+
+    def written(self, frames: np.ndarray) -> Written:
+        """A digit per piece, with its probability."""
+        pieces = [cut(one) for one in frames]
+        flat = [piece.ravel() for own in pieces for piece in own]
+        probs = self.model.predict_proba(np.stack(flat)) if flat else np.zeros((0, len(NAMES)))
+        found: Written = []
+        for own in pieces:
+            part, probs = probs[: len(own)], probs[len(own) :]
+            found.append(([NAMES[one] for one in part.argmax(1)], part.max(1).tolist()))
+        return found
+
+
+def string_teachers(clips: Clips, parts: Parts, seed: int, width: int, epochs: int) -> list[Writer]:
+    """A conv net and a recurrent net trained by CTC, and a cutter; they know all strings to learn from.
+
+    Args:
+        clips: of which the cutter learns those of the speakers who are not tested.
+        parts: the strings.
+        seed: of everything.
+        width: channels of the first stage of the conv net, which grows; half as many in the recurrent net.
+        epochs: passes of the nets.
+    """
+    row = np.flatnonzero(clips.speaker != speaker_of(clips, seed))
+    row = row[deal(clips.digit[row], 10, seed) != 0]
+    model = machine(*clips.sound.shape[1:]).fit(clips.sound[row].reshape(len(row), -1), clips.digit[row])
+    every = Strings(parts.train.frames, parts.train.target, np.ones(len(parts.train), dtype=bool), SYMBOLS)
+    makers: dict[str, Any] = {
+        "conv": lambda: FrameNet(BANDS, len(SYMBOLS), (width, 2 * width, 4 * width), dropout=0.3),
+        "recurrent": lambda: FrameNet(BANDS, len(SYMBOLS), (width // 2, width, 2 * width), units=3 * width, dropout=0.3),
+    }
+    settings = Training(epochs, 32, lr=5e-3, seed=seed)
+    nets = [
+        NetWriter(name, fit_transcriber(fresh_student(make, seed), every, settings), SYMBOLS)
+        for name, make in makers.items()
+    ]
+    return [*nets, Cutter(model)]

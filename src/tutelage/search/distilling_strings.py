@@ -1,0 +1,153 @@
+"""distill_strings: several recognisers that write strings, one small net that does, and the evidence."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from .._version import __version__
+from ..core import InputError
+from ..report import Contender, Report, bootstrap, paired
+from ..store.fingerprint import digest
+from ..train.contest import Progress
+from ..train.entry import ALL_LABELS, CHOSEN, LABELS_ONLY, MEAN, SINGLE
+from ..train.settings import Training, one_thread
+from ..train.summary import command
+from .string_trial import WER, WHOLE, Parts, Score, Trial, Writer
+
+
+def distill_strings(
+    student: nn.Module | Callable[[], Any],
+    parts: Callable[[int], Parts],
+    teachers: Callable[[int, Parts], Sequence[Writer]],
+    *,
+    training: Training | None = None,
+    soft: float = 0.9,
+    rates: Sequence[float] = (),
+    seeds: Sequence[int] = (0, 1, 2),
+    run: Path | None = None,
+    title: str = "distillation of strings",
+    progress: Progress | None = None,
+) -> Report:
+    """Distils recognisers of strings into one net over frames, and compares.
+
+    Students learn moment by moment from the mean, the geometric mean and the entropy-weighted mean of the teachers'
+    nets, and by CTC from the strings that win the vote (ROVER); of these the one with the lowest word error rate on
+    validation strings is the chosen one. Beside them: labels alone (with as many steps, and a learning rate chosen on
+    validation strings, which all take), the best single teacher, and all labels the teachers had.
+
+    Args:
+        student: a net from frames [B, time, features] to scores of symbols [B, moments, C], or a maker.
+        parts: makes the strings of a seed.
+        teachers: makes the teachers of a seed; at least one says how likely symbols are at each moment, at as many
+            moments as the student.
+        training: settings of each student.
+        soft: share of what is learnt from teachers, moment by moment.
+        rates: learning rates to choose from.
+        seeds: one trial each.
+        run: folder for report.json, report.html and the student (student.pt2).
+        title: of the report.
+        progress: told what happens.
+
+    Raises:
+        InputError: no seed, or no teacher speaks of moments.
+    """
+    if not seeds:
+        raise InputError("distill_strings needs at least one seed: give seeds=(0, 1, 2)")
+    trials: list[Trial] = []
+    for seed in seeds:
+
+        def told(what: str, done: int, total: int, seed: int = seed) -> None:
+            if progress is not None:
+                share = (len(trials) + done / total) / len(seeds)
+                progress(f"seed {seed}: {what}", done, total, share)
+
+        told("teachers", 0, 1)
+        own = parts(seed)
+        given = (teachers(seed, own), student, training or Training(), rates, soft, told)
+        with one_thread():
+            trials.append(Trial(seed, own, *given).ran())
+    report = _report(trials, title, soft)
+    if run is not None:
+        report.save_json(run / "report.json")
+        report.save(run / "report.html")
+        kept = trials[0]
+        assert kept.student is not None
+        example = torch.from_numpy(kept.parts.test.frames[:2])
+        rows = {0: torch.export.Dim("rows", min=1)}
+        torch.export.save(torch.export.export(kept.student, (example,), dynamic_shapes=(rows,)), run / "student.pt2")
+    return report
+
+
+def _report(trials: Sequence[Trial], title: str, soft: float) -> Report:
+    first = trials[0]
+    contenders = tuple(_contender(name, trials) for name in first.scores)
+    rates = {one.name: one.metrics[WER] for one in contenders}
+    gains = {name: paired(rates[LABELS_ONLY], rates[name]) for name in (CHOSEN, MEAN, SINGLE)}
+    said = ", ".join(
+        f"{name.removeprefix('student: ')} {mean:+.3f} ±{half:.3f}" for name, (mean, half) in gains.items()
+    )
+    bounds: dict[str, Any] = {"interval": "t over seeds"}
+    if len(trials) == 1:
+        found = {name: {WER: _bounds(score)} for name, score in first.scores.items()}
+        bounds = {"interval": "bootstrap over rows", "bootstrap": found}
+    test = first.parts.test
+    return Report(
+        title=title,
+        task="transcription",
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=command(),
+        version=f"tutelage {__version__}, torch {torch.__version__}, Python {platform.python_version()}",
+        seeds=tuple(one.seed for one in trials),
+        headline=WER,
+        metrics_higher_is_better={WER: False, WHOLE: False},
+        verdict=f"The chosen student's word error rate is {np.mean(rates[CHOSEN]):.3f}, that of labels alone "
+        f"{np.mean(rates[LABELS_ONLY]):.3f}. Fewer errors per word than with labels alone: {', '.join(said)}.",
+        plan=f"soft share {soft:g} of the divergence at each moment, the rest CTC on known strings",
+        contenders=contenders,
+        reference=LABELS_ONLY,
+        splits={
+            "labelled": int(first.parts.train.known.sum()),
+            "unlabelled": int((~first.parts.train.known).sum()),
+            "validation": len(first.parts.validation),
+            "test": len(test),
+        },
+        test_set=digest(test.frames.tobytes(), test.target.tobytes()),
+        notes=tuple(
+            f"seed {one.seed}: word error rates on validation strings: "
+            + ", ".join(f"{name} {value:.3f}" for name, value in one.watched.items()) + "."
+            for one in trials
+        ),
+        sources=("graves2006", "fiscus1997"),
+        **bounds,
+    )  # fmt: skip
+
+
+def _bounds(score: Score) -> tuple[float, float]:
+    """Of the word error rate, strings drawn again."""
+    pairs = np.array([(one.errors, one.hits + one.substitutions + one.deletions) for one in score.edits])
+    return bootstrap(pairs, lambda some: float(some[:, 0].sum() / max(1.0, some[:, 1].sum())), draws=300)
+
+
+def _contender(name: str, trials: Sequence[Trial]) -> Contender:
+    scores = [one.scores[name] for one in trials]
+    spent = [one.cost for one in scores if one.cost is not None]
+    costs: dict[str, float | int] = {}
+    if spent:
+        costs = {
+            key: float(np.median([getattr(one, key) for one in spent])) for key in ("p50_ms", "p99_ms", "rows_per_s")
+        }
+    if scores[0].parameters is not None:
+        costs["parameters"] = scores[0].parameters
+    role = "student" if name.startswith("student") else "ensemble" if name.startswith("ensemble") else "teacher"
+    role = "baseline" if name in (LABELS_ONLY, ALL_LABELS) else role
+    note = ", ".join(dict.fromkeys(one.note for one in scores if one.note))
+    metrics = {WER: tuple(one.rate for one in scores), WHOLE: tuple(one.whole for one in scores)}
+    return Contender(name, role, metrics, costs, note)
