@@ -22,6 +22,10 @@ from ..train.fitted import Told
 from ._speech_digits import SOUND
 
 
+PLACES = (6, 3)
+"""Parts of a spectrogram, in time and pitch, that conv nets tell apart."""
+
+
 def steps() -> list[Any]:
     """What may happen to a spoken digit without its label becoming wrong."""
     sound = (SOUND,)
@@ -46,7 +50,7 @@ def speech_teachers(
     seen = rows.with_views(Views(steps(), count=None, seed=seed))
     settings = Training(epochs, 64, lr=5e-3, seed=seed)
     makers: dict[str, Any] = {
-        "conv": lambda: ConvNet(1, len(names), (width, 2 * width, 4 * width)),
+        "conv": lambda: ConvNet(1, len(names), (width, 2 * width, 4 * width), places=PLACES),
         "recurrent": lambda: Recurrent(bands, len(names), 3 * width, dropout=0.2),
     }
     nets = [

@@ -6,6 +6,7 @@ from .auto import auto
 from .best import Best, Tried, write_recipe
 from .checked import Check, Checked
 from .distilling import distill
+from .distilling_strings import distill_strings
 from .explain import explain
 from .explanation import Agreed, Explanation, Formed, Importance, Method
 from .faithful import Faith
@@ -19,6 +20,7 @@ from .select import select
 from .selection import Added, Part, Proxy, Selection
 from .shapley import Shapley, shapley
 from .space import Setting
+from .string_trial import NetWriter, Parts, Writer
 from .subsets import Subsets, subsets_of
 from .tuning import search_best
 from .walking import Follow
@@ -39,7 +41,9 @@ __all__ = [
     "Journal",
     "Line",
     "Method",
+    "NetWriter",
     "Part",
+    "Parts",
     "Profile",
     "Proxy",
     "Question",
@@ -48,10 +52,12 @@ __all__ = [
     "Shapley",
     "Subsets",
     "Tried",
+    "Writer",
     "analyse",
     "auto",
     "distill",
     "distill_as",
+    "distill_strings",
     "explain",
     "ground_of",
     "keep_found",
