@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tutelage.core import Classes
-from tutelage.tasks import NAMED, Classification, Forecasting, MultiLabel, Ordinal, Ranking, Regression
+from tutelage.tasks import NAMED, Classification, Enhancement, Forecasting, MultiLabel, Ordinal, Ranking, Regression
 from tutelage.testing import check_task
 
 TASKS_AND_OUTPUTS = {
@@ -21,6 +21,7 @@ TASKS_AND_OUTPUTS = {
     "regression in units": (Regression(("y", "z"), (3.0, -1.0), (10.0, 0.1), loss="huber"), 2),
     "regression with scale": (Regression(("y", "z"), with_scale=True, loss="nll"), 4),
     "forecasting": (Forecasting(("5 min", "10 min")), 2),
+    "enhancement": (Enhancement.of_wave(5), 5),
     "ranking": (Ranking(), 20),
     "ranking, drawn by popularity": (Ranking("shown", 30, tuple(1.0 / (i + 1) for i in range(20))), 20),
 }

@@ -1,4 +1,4 @@
-"""Small reference nets: for tables, images, texts, sequences, graphs and rankings."""
+"""Small reference nets: for tables, images, texts, sequences, waves, graphs and rankings."""
 
 from .branches import Branch, Branches, Gate
 from .conv import ConvNet
@@ -6,6 +6,7 @@ from .forecaster import Forecaster
 from .frames import FrameNet
 from .generator import Generator, Noise, Range, ranges_of
 from .graph import GraphNet
+from .mask import ConvMask, Mask, RecurrentMask
 from .mlp import MLP
 from .recurrent import Recurrent
 from .residual import Residual, ResNet
@@ -21,16 +22,19 @@ __all__ = [
     "VGG",
     "Branch",
     "Branches",
+    "ConvMask",
     "ConvNet",
     "Forecaster",
     "FrameNet",
     "Gate",
     "Generator",
     "GraphNet",
+    "Mask",
     "InUnits",
     "Noise",
     "Range",
     "Recurrent",
+    "RecurrentMask",
     "ResNet",
     "Residual",
     "TextConv",

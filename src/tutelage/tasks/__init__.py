@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core import InputError, Space, Task
 from .classification import Classification
+from .enhancement import Enhancement
 from .forecasting import Forecasting
 from .multilabel import MultiLabel
 from .ordinal import Ordinal
@@ -18,13 +19,14 @@ from .regression import Regression
 TASKS: dict[str, Any] = {"classes": Classification, "labels": MultiLabel, "values": Regression, "scores": Ranking}
 """The plain task for each kind of answer."""
 NAMED: dict[str, Any] = {
-    task.name: task for task in (Classification, Ordinal, MultiLabel, Regression, Forecasting, Ranking)
+    task.name: task for task in (Classification, Ordinal, MultiLabel, Regression, Forecasting, Enhancement, Ranking)
 }
 """Every task by its name."""
 
 __all__ = [
     "TASKS",
     "Classification",
+    "Enhancement",
     "Forecasting",
     "MultiLabel",
     "Ordinal",

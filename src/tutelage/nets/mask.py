@@ -1,0 +1,83 @@
+"""Nets that take noise out of a wave: they say, per moment and frequency, which share is wanted.
+
+What they answer is the wave of the masked spectrum. Its phase is that of what was heard, and the way back from a
+spectrum is linear: the mean of several such waves is the wave of the mean mask.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ..ops.frames import from_frames, to_frames
+
+FAINT = 1e-4
+"""Added to magnitudes, of waves of power 1, before their logarithm is taken."""
+
+
+class Mask(nn.Module):
+    """Masks the short-time spectrum of a wave; a subclass says how, in `shares`.
+
+    Args:
+        size: samples of a frame, even: 256 are 32 ms at 8 kHz; they overlap by half.
+    """
+
+    def __init__(self, size: int = 256) -> None:
+        super().__init__()
+        self.size = size
+        self.bins = size // 2 + 1
+
+    def shares(self, level: Tensor) -> Tensor:
+        """[B, frames, bins], before the sigmoid, from log magnitudes in the same shape."""
+        raise NotImplementedError(f"{type(self).__name__} is a mask net without shares(level)")
+
+    def forward(self, wave: Tensor) -> Tensor:
+        """[B, samples], like the wave."""
+        spectrum = to_frames(wave, self.size)
+        mask = self.shares(torch.log(spectrum.abs() / self.size**0.5 + FAINT)).sigmoid()
+        return from_frames(mask * spectrum, wave.shape[1])
+
+
+class ConvMask(Mask):
+    """Convolutions over frames and frequencies, wider and wider apart; half as many frequencies in between.
+
+    Args:
+        width: channels.
+        size: samples of a frame, a multiple of 4.
+    """
+
+    def __init__(self, width: int = 16, size: int = 256) -> None:
+        super().__init__(size)
+        self.place = nn.Parameter(torch.zeros(self.bins))
+        self.body = nn.Sequential(
+            nn.Conv2d(1, width, (3, 5), (1, 2), (1, 2)),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, padding=(1, 2), dilation=(1, 2)),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, padding=(4, 1), dilation=(4, 1)),
+            nn.ReLU(),
+            nn.ConvTranspose2d(width, 1, (3, 5), (1, 2), (1, 2)),
+        )
+
+    def shares(self, level: Tensor) -> Tensor:
+        """See `Mask`."""
+        return self.body((level + self.place).unsqueeze(1)).squeeze(1)
+
+
+class RecurrentMask(Mask):
+    """Gated recurrent units (Cho et al. 2014) over frames.
+
+    Args:
+        width: units, each way.
+        size: samples of a frame.
+        ahead: whether the net also hears the future; without, it answers half a frame after it was asked.
+    """
+
+    def __init__(self, width: int = 32, size: int = 256, *, ahead: bool = True) -> None:
+        super().__init__(size)
+        self.units = nn.GRU(self.bins, width, batch_first=True, bidirectional=ahead)
+        self.head = nn.Linear(2 * width if ahead else width, self.bins)
+
+    def shares(self, level: Tensor) -> Tensor:
+        """See `Mask`."""
+        return self.head(self.units(level)[0])
