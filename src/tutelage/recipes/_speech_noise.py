@@ -183,9 +183,9 @@ class Subtraction:
     """
 
     space: Space
-    quiet: float = 0.2
-    times: float = 2.0
-    floor: float = 0.1
+    quiet: float = 0.3
+    times: float = 3.0
+    floor: float = 0.05
     name: str = "subtraction"
     reads: tuple[str, ...] = (NOISY,)
     frozen: bool = True
