@@ -18,6 +18,8 @@ FAINT = 1e-4
 class Mask(nn.Module):
     """Masks the short-time spectrum of a wave; a subclass says how, in `shares`.
 
+    It hears log magnitudes, normalised per frequency over the batch (Ioffe and Szegedy 2015).
+
     Args:
         size: samples of a frame, even: 256 are 32 ms at 8 kHz; they overlap by half.
     """
@@ -26,15 +28,17 @@ class Mask(nn.Module):
         super().__init__()
         self.size = size
         self.bins = size // 2 + 1
+        self.norm = nn.BatchNorm1d(self.bins)
 
     def shares(self, level: Tensor) -> Tensor:
-        """[B, frames, bins], before the sigmoid, from log magnitudes in the same shape."""
+        """[B, frames, bins], before the sigmoid, from normalised log magnitudes in the same shape."""
         raise NotImplementedError(f"{type(self).__name__} is a mask net without shares(level)")
 
     def forward(self, wave: Tensor) -> Tensor:
         """[B, samples], like the wave."""
         spectrum = to_frames(wave, self.size)
-        mask = self.shares(torch.log(spectrum.abs() / self.size**0.5 + FAINT)).sigmoid()
+        level = torch.log(spectrum.abs() / self.size**0.5 + FAINT)
+        mask = self.shares(self.norm(level.transpose(1, 2)).transpose(1, 2)).sigmoid()
         return from_frames(mask * spectrum, wave.shape[1])
 
 
@@ -48,7 +52,6 @@ class ConvMask(Mask):
 
     def __init__(self, width: int = 16, size: int = 256) -> None:
         super().__init__(size)
-        self.place = nn.Parameter(torch.zeros(self.bins))
         self.body = nn.Sequential(
             nn.Conv2d(1, width, (3, 5), (1, 2), (1, 2)),
             nn.ReLU(),
@@ -61,7 +64,7 @@ class ConvMask(Mask):
 
     def shares(self, level: Tensor) -> Tensor:
         """See `Mask`."""
-        return self.body((level + self.place).unsqueeze(1)).squeeze(1)
+        return self.body(level.unsqueeze(1)).squeeze(1)
 
 
 class RecurrentMask(Mask):

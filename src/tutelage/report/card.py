@@ -11,6 +11,7 @@ _TASKS = {
     "classification": "assigns each row to one class",
     "multilabel": "assigns any number of labels to each row",
     "regression": "predicts a number for each row",
+    "enhancement": "takes the noise out of a wave",
     "ranking": "puts the candidates of each row in order",
 }
 

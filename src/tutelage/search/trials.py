@@ -75,7 +75,7 @@ def judge(
     asked = [(name, source, fusion) for name, fusion in fusions.items()]
     asked += [(f"only {name}", source.only(name), Mean()) for name in singles]
     plain = replace(training, checkpoint=None, tensorboard=None, profile=None, seed=seed)
-    example = generate_distillation_targets(source, rows, Mean(), objective, known)
+    example = generate_distillation_targets(source, rows, Mean(), objective, known, prepare=False)
     alone = why_alone(student, Lane("one", example, seed), rows, plain)
     found: dict[str, list[Any]] = {}
     asked_of: list[np.ndarray] = []
@@ -146,7 +146,7 @@ def _targets(asked: Any, rows: Rows, objective: Objective | None, shown: np.ndar
     found: dict[str, Distillation] = {}
     for name, source, fusion in asked:
         try:
-            found[name] = generate_distillation_targets(source, rows, fusion, objective, shown)
+            found[name] = generate_distillation_targets(source, rows, fusion, objective, shown, prepare=False)
         except InputError:
             continue
     return found

@@ -26,6 +26,8 @@ PIECE = 2**20
 """Numbers of all teachers together that are stacked at a time, above `MANY`."""
 MANY = 2**22
 """Numbers of all teachers together from which on rows are taken in pieces."""
+WIDE_ROW = 256
+"""Items per row from which on only the mean trust in each teacher is remembered: it is for reports alone."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,16 @@ class Mixer:
         first = fused[temperatures[0]]
         acted = answers.valid.any(0) if first.acted is None else first.acted
         assert context.row is not None
-        return Mixture(context.row, view, tuple(parts), acted, first.values if isinstance(first, Weights) else None)
+        trust = _remembered(first.values) if isinstance(first, Weights) else None
+        return Mixture(context.row, view, tuple(parts), acted, trust)
+
+
+def _remembered(weights: torch.Tensor) -> torch.Tensor:
+    """Trust per item [T, B, D], or of wide rows [T, B]: its mean over the items that somebody answers."""
+    if weights.dim() < 3 or weights[0, 0].numel() < WIDE_ROW:
+        return weights
+    wide = weights.flatten(2)
+    return wide.sum(-1) / (wide.sum(0) > 0).sum(-1).clamp_min(1)
 
 
 def _part(context: Context, rows: slice) -> Context:

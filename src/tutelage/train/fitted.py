@@ -166,7 +166,7 @@ def in_units(module: nn.Module, task: Task) -> tuple[nn.Module, Task]:
     """
     if not isinstance(task, Regression) or task.with_scale:
         return module, task
-    return InUnits(module, task.centre, task.spread), Regression(task.columns)
+    return InUnits(module, task.centre, task.spread), replace(task, centre=(), spread=())
 
 
 def fit_labels(

@@ -148,6 +148,7 @@ def generate_distillation_targets(
     heldout: np.ndarray | None = None,
     hints: Sequence[Hint] = (),
     store: Store | None = None,
+    prepare: bool = True,
 ) -> Distillation:
     """Step 4: calibration, fusion and objective, joined and (under plan 1) computed for every row.
 
@@ -159,6 +160,7 @@ def generate_distillation_targets(
         heldout: labelled rows that no teacher was trained on; all labelled train and validation rows unless given.
         hints: comparisons of features; whose teachers have not been asked are asked here.
         store: keeps their features; in memory without one.
+        prepare: whether everything is computed now; a training does it otherwise.
     """
     task, asked = task_of(rows), taught(hints, rows, store)
     if source is None:
@@ -167,7 +169,7 @@ def generate_distillation_targets(
     calibrations, fitted = learn(source, fusion, batch, taught=rows.batch(rows.taught, inputs=False))
     joined = Distillation(source, fitted, objective or default_objective(task), task, calibrations, None, batch.row)
     joined = replace(joined, hints=asked)
-    return joined.prepared(rows.lessons())
+    return joined.prepared(rows.lessons()) if prepare else joined
 
 
 def optimize_model(
