@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from distilling import classes, named
-from tutelage.core import Batch, Classes, Context
+from tutelage.core import Batch, Classes, Context, Values
 from tutelage.fusion import Entropy, HardVote, Mean, Weighted
 from tutelage.ops.mixing import softmax_mixture
 from tutelage.teaching import Distillation, Memory, Objective, mixtures
 from tutelage.teaching.calibration import AsIs, Temperature
 from tutelage.teaching.mixtures import Mixer
-from tutelage.teaching.terms import DIST, DKD, JSD, KL, CrossEntropy
+from tutelage.teaching.terms import DIST, DKD, JSD, KL, MSE, CrossEntropy
 
 ROWS, CLASSES = 7, 300
 
@@ -117,3 +117,20 @@ def test_the_gradient_with_many_classes_is_that_of_the_literal_sum():
     literal.backward()
     torch.testing.assert_close(loss.total, literal)
     torch.testing.assert_close(found, student.grad)
+
+
+@pytest.mark.parametrize("columns", [3, mixtures.WIDE_ROW])
+def test_of_wide_rows_the_mean_trust_is_remembered(columns: int) -> None:
+    torch.manual_seed(0)
+    valid = torch.ones(ROWS, columns, dtype=torch.bool)
+    valid[:, 0] = False
+    answers = [Values.of(torch.randn(ROWS, columns), valid=valid) for _ in range(2)]
+    mixer = Mixer((AsIs(),) * 2, Weighted((3.0, 1.0)), Objective((MSE(),)))
+    asked = Context(row=torch.arange(ROWS), target=torch.zeros(ROWS, columns), labelled=valid)
+    found = mixer.mixture(named(*answers), torch.zeros(ROWS, dtype=torch.int64), asked)
+    assert found.weights is not None
+    if columns < mixtures.WIDE_ROW:
+        assert found.weights.shape == (2, ROWS, columns)
+    else:
+        torch.testing.assert_close(found.weights, torch.tensor([[0.75], [0.25]]).expand(2, ROWS))
+    assert found.parts[0].groups[0].phi.shape == (ROWS, columns)

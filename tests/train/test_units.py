@@ -15,8 +15,10 @@ from tutelage.compress import export_run
 from tutelage.data import rows_of
 from tutelage.nets import MLP
 from tutelage.search import distill
+from tutelage.tasks import Enhancement
 from tutelage.train import Training, load, train_models
 from tutelage.train.evaluate import teacher_answers
+from tutelage.train.fitted import in_units
 
 
 def table() -> tuple[np.ndarray, np.ndarray]:
@@ -47,3 +49,10 @@ def test_the_shipped_files_answer_in_units_of_the_target(tmp_path: Path) -> None
     forms = export_run(run, {"features": inputs}, tmp_path / "export")
     assert [form.name for form in forms] == ["torch", "onnx"]
     assert forms[1].largest_change < 1e-3
+
+
+def test_the_kind_of_task_is_kept() -> None:
+    asked = Enhancement.of_wave(2, 0.5, loss="huber", headline="snr")
+    module, task = in_units(torch.nn.Identity(), asked)
+    assert task == Enhancement.of_wave(2, 1.0, loss="huber", headline="snr")
+    assert torch.equal(module(torch.ones(1, 2)), torch.full((1, 2), 0.5))

@@ -31,7 +31,9 @@ def hum(count: int, samples: int, rate: int, chance: np.random.Generator, *, ove
     return (loud[..., None] * np.sin(angle + turn[..., None])).sum(1)
 
 
-def crackle(count: int, samples: int, rate: int, chance: np.random.Generator, *, per_second: float = 40.0) -> np.ndarray:
+def crackle(
+    count: int, samples: int, rate: int, chance: np.random.Generator, *, per_second: float = 40.0
+) -> np.ndarray:
     """Clicks at random moments, each of which dies away within a few thousandths of a second."""
     hits = chance.random((count, samples)) < per_second / rate
     hits[:, samples // 2] = True

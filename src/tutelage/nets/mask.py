@@ -6,6 +6,9 @@ spectrum is linear: the mean of several such waves is the wave of the mean mask.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from typing import final
+
 import torch
 from torch import Tensor, nn
 
@@ -13,9 +16,11 @@ from ..ops.frames import from_frames, to_frames
 
 FAINT = 1e-4
 """Added to magnitudes, of waves of power 1, before their logarithm is taken."""
+REACH = 7
+"""Frames that `ConvMask` hears on either side of one."""
 
 
-class Mask(nn.Module):
+class Mask(nn.Module, ABC):
     """Masks the short-time spectrum of a wave; a subclass says how, in `shares`.
 
     It hears log magnitudes, normalised per frequency over the batch (Ioffe and Szegedy 2015).
@@ -30,9 +35,10 @@ class Mask(nn.Module):
         self.bins = size // 2 + 1
         self.norm = nn.BatchNorm1d(self.bins)
 
+    @abstractmethod
     def shares(self, level: Tensor) -> Tensor:
         """[B, frames, bins], before the sigmoid, from normalised log magnitudes in the same shape."""
-        raise NotImplementedError(f"{type(self).__name__} is a mask net without shares(level)")
+        ...
 
     def forward(self, wave: Tensor) -> Tensor:
         """[B, samples], like the wave."""
@@ -42,16 +48,19 @@ class Mask(nn.Module):
         return from_frames(mask * spectrum, wave.shape[1])
 
 
+@final
 class ConvMask(Mask):
     """Convolutions over frames and frequencies, wider and wider apart; half as many frequencies in between.
 
     Args:
         width: channels.
         size: samples of a frame, a multiple of 4.
+        ahead: whether the net also hears the next 7 frames; without, it hears the last 14 and answers as one speaks.
     """
 
-    def __init__(self, width: int = 16, size: int = 256) -> None:
+    def __init__(self, width: int = 16, size: int = 256, *, ahead: bool = True) -> None:
         super().__init__(size)
+        self.late = 0 if ahead else REACH
         self.body = nn.Sequential(
             nn.Conv2d(1, width, (3, 5), (1, 2), (1, 2)),
             nn.ReLU(),
@@ -64,16 +73,18 @@ class ConvMask(Mask):
 
     def shares(self, level: Tensor) -> Tensor:
         """See `Mask`."""
-        return self.body(level.unsqueeze(1)).squeeze(1)
+        earlier = nn.functional.pad(level, (0, 0, self.late, 0))
+        return self.body(earlier.unsqueeze(1)).squeeze(1)[:, : level.shape[1]]
 
 
+@final
 class RecurrentMask(Mask):
     """Gated recurrent units (Cho et al. 2014) over frames.
 
     Args:
         width: units, each way.
         size: samples of a frame.
-        ahead: whether the net also hears the future; without, it answers half a frame after it was asked.
+        ahead: whether the net also hears what comes later; without, it answers as one speaks.
     """
 
     def __init__(self, width: int = 32, size: int = 256, *, ahead: bool = True) -> None:

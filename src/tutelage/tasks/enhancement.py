@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -29,6 +29,7 @@ class Enhancement(Regression):
 
     name: ClassVar[str] = "enhancement"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"si_sdr": True, "snr": True}
+    loss: Literal["mse", "huber", "nll"] = "mse"
     headline: str = "si_sdr"
 
     @classmethod
