@@ -23,12 +23,13 @@ def coloured(count: int, samples: int, rate: int, chance: np.random.Generator, *
 def hum(count: int, samples: int, rate: int, chance: np.random.Generator, *, overtones: int = 12) -> np.ndarray:
     """The hum of the mains, at 50 or 60 Hz and its multiples, each of a loudness and phase of its own."""
     base = chance.choice([50.0, 60.0], count) * chance.uniform(0.995, 1.005, count)
-    order = np.arange(1, overtones + 1)
-    loud = chance.uniform(0.2, 1.0, (count, overtones)) / np.sqrt(order)
-    turn = chance.uniform(0, 2 * np.pi, (count, overtones))
-    time = np.arange(samples) / rate
-    angle = 2 * np.pi * base[:, None, None] * order[:, None] * time
-    return (loud[..., None] * np.sin(angle + turn[..., None])).sum(1)
+    loud = chance.uniform(0.2, 1.0, (count, overtones)) / np.sqrt(np.arange(1, overtones + 1))
+    turn = chance.uniform(0, 2 * np.pi, (count, overtones, 1))
+    angle = 2 * np.pi * base[:, None] * np.arange(samples) / rate
+    found = np.zeros((count, samples))
+    for number in range(overtones):
+        found += loud[:, number, None] * np.sin((number + 1) * angle + turn[:, number])
+    return found
 
 
 def crackle(

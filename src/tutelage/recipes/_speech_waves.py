@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,12 +97,10 @@ def noise_rows(waves: Waves, seed: int, labelled: float) -> Rows:
     count, chance = len(waves.digit), np.random.default_rng((seed, 53))
     kinds = np.stack([chance.permutation(len(KINDS))[:2] for _ in range(count)])
     kinds[chance.random(count) < 0.5, 1] = -1
-    made = {kind: NOISES[kind](count, SAMPLES, RATE, chance) for kind in KINDS if kind != "babble"}
-    made["babble"] = np.zeros((count, SAMPLES))
-    for row in part.values():
-        made["babble"][row] = babble(waves.sound[row], chance)
-    each = np.stack([made[kind] / np.sqrt(power(made[kind])) for kind in KINDS] + [np.zeros((count, SAMPLES))])
-    noise = each[kinds[:, 0], np.arange(count)] + each[kinds[:, 1], np.arange(count)]
+    noise = np.zeros((count, SAMPLES))
+    for place, kind in enumerate(KINDS):
+        made = _babble(waves, part, chance) if kind == "babble" else NOISES[kind](count, SAMPLES, RATE, chance)
+        noise += (kinds == place).any(1, keepdims=True) * made / np.sqrt(power(made))
     decibels = chance.uniform(*LOUDNESS, count)
     noisy = added(waves.sound, noise, decibels)
     loud = np.sqrt(power(noisy))
@@ -112,6 +111,14 @@ def noise_rows(waves: Waves, seed: int, labelled: float) -> Rows:
     columns = {NOISY: (noisy / loud).astype(np.float32), "kinds": kinds, "decibels": decibels.astype(np.float32)}
     target, splits = (waves.sound / loud).astype(np.float32), (part["train"], part["validation"], Sealed(part["test"]))
     return Rows(columns, (NOISY,), target, task.space, shown, *splits, task=task)
+
+
+def _babble(waves: Waves, part: Mapping[str, np.ndarray], chance: np.random.Generator) -> np.ndarray:
+    """Babble [N, samples] for every clip, from other clips of its part of the split."""
+    found = np.zeros(waves.sound.shape)
+    for row in part.values():
+        found[row] = babble(waves.sound[row], chance)
+    return found
 
 
 @dataclass(frozen=True)
