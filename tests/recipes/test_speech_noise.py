@@ -15,6 +15,7 @@ from tutelage.data.noise import NOISES, added, babble, power
 from tutelage.fusion import Mean
 from tutelage.nets import ConvMask, Mask, RecurrentMask
 from tutelage.ops.frames import from_frames, to_frames
+from tutelage.recipes._speech_digits import read_clips
 from tutelage.recipes._speech_noise import Subtraction, denoise, unchanged
 from tutelage.recipes._speech_waves import (
     KINDS,
@@ -24,8 +25,8 @@ from tutelage.recipes._speech_waves import (
     UNHEARD,
     Behind,
     Waves,
+    half_seconds,
     noise_rows,
-    read_waves,
 )
 from tutelage.tasks import Enhancement
 from tutelage.testing import check_augmentation, check_teacher
@@ -36,7 +37,7 @@ from tutelage.train.evaluate import measured
 @pytest.fixture(scope="module")
 def waves(data: Path) -> Waves:
     """Two of each speaker and digit."""
-    return read_waves(data / "speech-fsdd", 2)
+    return half_seconds(read_clips(data / "speech-fsdd", 2))
 
 
 def chance(seed: int = 0) -> np.random.Generator:
@@ -125,11 +126,13 @@ def test_who_is_tested_is_never_heard_and_noise_is_as_loud_as_said(waves: Waves)
         noise_rows(waves, 0, 2)
 
 
-def test_clips_are_read_alike_and_without_two_speakers_refused(waves: Waves, tmp_path: Path) -> None:
+def test_clips_are_cut_alike_and_silent_ones_refused(data: Path, waves: Waves) -> None:
     assert waves.sound.shape == (120, SAMPLES)
     assert all((waves.digit == digit).sum() == 12 for digit in range(10))
-    with pytest.raises(InputError, match="fewer than two speakers"):
-        denoise(tmp_path)
+    clips = read_clips(data / "speech-fsdd", 1)
+    silent = replace(clips, waves=(np.zeros(900, dtype=np.float32), *clips.waves[1:]))
+    with pytest.raises(InputError, match=r"nothing is heard in 0_george_0\.wav"):
+        half_seconds(silent)
 
 
 @pytest.mark.parametrize("make", [ConvMask, RecurrentMask])
@@ -177,7 +180,7 @@ def test_a_short_run_on_real_clips(data: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("tutelage.train.evaluate.cost", lambda one, many, rows: Cost(1.0, 2.0, 3.0))
     monkeypatch.setattr("tutelage.recipes._speech_noise.RATES", (1e-2,))
     report = denoise(
-        data / "speech-fsdd", clips=2, labelled=0.5, width=4, units=4, seeds=1, epochs=1, teacher_epochs=1,
+        read_clips(data / "speech-fsdd", 2), labelled=0.5, width=4, units=4, seeds=1, epochs=1, teacher_epochs=1,
         fusion=Mean(),
     )  # fmt: skip
     assert report.headline == "si_sdr"

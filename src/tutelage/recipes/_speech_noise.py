@@ -31,7 +31,8 @@ from ..teachers import RuleTeacher
 from ..train import Training, fit_teacher, task_of
 from ..train.contest import Progress, nets_told
 from ..train.fitted import Told
-from ._speech_waves import KINDS, NOISY, UNHEARD, Behind, noise_rows, read_waves
+from ._speech_digits import Clips
+from ._speech_waves import KINDS, NOISY, UNHEARD, Behind, half_seconds, noise_rows
 
 STEADY = ("white", "hum")
 RATES = (3e-3, 1e-2, 3e-2)
@@ -123,9 +124,8 @@ def unchanged(rows: Rows, seed: int) -> Teacher:
 
 
 def denoise(
-    folder: Path,
+    clips: Clips,
     *,
-    clips: int = 0,
     labelled: float = 0.1,
     width: int = 16,
     student: Literal["conv", "recurrent"] = "conv",
@@ -140,8 +140,7 @@ def denoise(
     """Distils three mask nets and spectral subtraction into a small one that answers as one speaks.
 
     Args:
-        folder: with the clips.
-        clips: of each speaker and digit at most; all with 0.
+        clips: spoken digits.
         labelled: share of the training rows whose clean wave the student sees; its teachers see all.
         width: channels of the conv teacher, and half of the recurrent ones' units.
         student: kind of net; the recurrent one is faster, and knows less of voices it was not shown.
@@ -154,9 +153,9 @@ def denoise(
         progress: told what happens.
 
     Raises:
-        InputError: the files are not there, or a share is none.
+        InputError: a share is none, or a clip is silent.
     """
-    waves, kinds = read_waves(folder, clips), {"conv": ConvMask, "recurrent": RecurrentMask}
+    waves, kinds = half_seconds(clips), {"conv": ConvMask, "recurrent": RecurrentMask}
 
     def make_teachers(seed: int, rows: Rows) -> list[Teacher]:
         return noise_teachers(rows, width=width, epochs=teacher_epochs, seed=seed, run=run, told=nets_told(progress))

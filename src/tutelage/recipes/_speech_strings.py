@@ -128,8 +128,8 @@ class Cutter:
 def string_teachers(clips: Clips, parts: Parts, seed: int, width: int, epochs: int) -> list[Writer]:
     """A conv net and a recurrent net trained by CTC, and a cutter; they know all strings to learn from.
 
-    CTC leaves open when a net speaks. The recurrent net is guided by the conv net's moments (Kurata and Audhkhasi 2019),
-    so that both speak at the same ones, and can be fused there.
+    CTC leaves open when a net speaks. The recurrent net is guided by the conv net's moments (Kurata and Audhkhasi
+    2019), so that both speak at the same ones, and can be fused there.
 
     Args:
         clips: of which the cutter learns those of the speakers who are not tested.

@@ -21,7 +21,6 @@ from ..train import Training, fit_teacher, task_of
 from ..train.fitted import Told
 from ._speech_digits import SOUND
 
-
 PLACES = (6, 3)
 """Parts of a spectrogram, in time and pitch, that conv nets tell apart."""
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from ..core import Columns, InputError
 from ..data import Rows, Sealed
-from ..data.audio import read_clip
 from ..data.dealing import deal
 from ..data.noise import NOISES, added, babble, power
 from ..data.views import Draw
 from ..tasks import Enhancement
-from ._speech_digits import CLIP, PUBLIC, RATE
+from ._speech_digits import RATE, Clips
 
 NOISY, SAMPLES = "noisy", 4096
 KINDS = ("white", "pink", "hum", "babble")
@@ -40,30 +38,19 @@ class Waves:
     speaker: np.ndarray
 
 
-def read_waves(folder: Path, most: int = 0) -> Waves:
-    """The clips of a folder, or of its folder `recordings`, about half a second of each.
-
-    Args:
-        folder: holds files named by digit, speaker and number.
-        most: so many of each speaker and digit, those with the lowest numbers; all with 0.
+def half_seconds(clips: Clips) -> Waves:
+    """About half a second of each clip, from its middle.
 
     Raises:
-        InputError: they are of fewer than two speakers, or one cannot be read or is silent.
+        InputError: one is silent.
     """
-    place = folder / "recordings" if (folder / "recordings").is_dir() else folder
-    found = [(match, path) for path in sorted(place.glob("*.wav")) if (match := CLIP.fullmatch(path.name))]
-    named = sorted((match[2], int(match[1]), int(match[3]), path) for match, path in found)
-    speaker, digit = (np.array([one[part] for one in named]) for part in (0, 1))
-    if len(set(speaker.tolist())) < 2:
-        raise InputError(f"{place} has clips of fewer than two speakers: give --data a folder with {PUBLIC}")
-    group = np.unique(np.stack([np.unique(speaker, return_inverse=True)[1], digit]), axis=1, return_inverse=True)[1]
-    rank = np.arange(len(named)) - np.searchsorted(group.reshape(-1), group.reshape(-1))
-    kept = np.flatnonzero(rank < (most or len(named)))
-    sound = np.stack([_fitted(read_clip(named[one][3], RATE)) for one in kept])
-    silent = [named[kept[one]][3].name for one in np.flatnonzero(power(sound)[:, 0] == 0)]
-    if silent:
-        raise InputError(f"nothing is heard in {', '.join(silent[:5])}: take such files out of {place}")
-    return Waves(sound, digit[kept], speaker[kept])
+    order = np.lexsort((clips.number, clips.digit, clips.speaker))
+    sound = np.stack([_fitted(clips.waves[one]) for one in order])
+    silent = order[power(sound)[:, 0] == 0]
+    if len(silent):
+        names = [f"{clips.digit[one]}_{clips.speaker[one]}_{clips.number[one]}.wav" for one in silent[:5]]
+        raise InputError(f"nothing is heard in {', '.join(names)}: take such files out")
+    return Waves(sound, clips.digit[order], clips.speaker[order])
 
 
 def _fitted(wave: np.ndarray) -> np.ndarray:

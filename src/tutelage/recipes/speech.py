@@ -74,16 +74,17 @@ def speech(
     Raises:
         InputError: the files are not there, a share is none, or a fusion is given for strings, which compare several.
     """
-    folder = public_folder("speech-fsdd", data, PUBLIC)
+    found = read_clips(public_folder("speech-fsdd", data, PUBLIC), clips)
     own = (epochs or EPOCHS[task][0], teacher_epochs or EPOCHS[task][1])
     shared: dict[str, Any] = {"run": run, "progress": progress}
     if task == "noise":
-        settings = {"clips": clips, "labelled": labelled, "width": width, "units": widths[0], "seeds": seeds}
-        return denoise(folder, epochs=own[0], teacher_epochs=own[1], fusion=fusion, **settings, **shared)
-    found = read_clips(folder, clips)
+        settings = {"labelled": labelled, "width": width, "units": widths[0], "seeds": seeds, "fusion": fusion}
+        return denoise(found, epochs=own[0], teacher_epochs=own[1], **settings, **shared)
     if task == "strings":
         if fusion is not None:
-            raise InputError("--task strings compares several fusions and chooses on validation strings: leave --fusion")
+            raise InputError(
+                "--task strings compares several fusions and chooses on validation strings: leave out --fusion"
+            )
         return distill_strings(
             lambda: FrameNet(BANDS, len(SYMBOLS), widths),
             lambda seed: digit_strings(found, seed, strings, labelled),

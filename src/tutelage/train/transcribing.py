@@ -91,13 +91,15 @@ def fit_transcriber(
     Raises:
         InputError: no string is known and nobody teaches, or teachers without fusion and objective.
     """
-    if teachers is not None and (fusion is None or objective is None):
-        raise InputError("teachers need a fusion and an objective: give Mean() and Objective((KL(2.0),))")
     if teachers is None and not strings.known.any():
         raise InputError("no string is known and nobody teaches: there is nothing to learn from")
     target, known = torch.from_numpy(strings.target), torch.from_numpy(strings.known)
     device = device_of(training.device)
-    taught = None if teachers is None else _moments(teachers, strings, fusion, objective)
+    taught = None
+    if teachers is not None:
+        if fusion is None or objective is None:
+            raise InputError("teachers need a fusion and an objective: give Mean() and Objective((KL(1.0),))")
+        taught = _moments(teachers, strings, fusion, objective)
     weight = torch.ones(1) if teachers is None else spoken_share(teachers)
 
     def loss(batch: Batch, at: Step) -> Loss:
