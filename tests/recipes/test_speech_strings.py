@@ -16,7 +16,7 @@ from tutelage.fusion import GeometricMean, Mean
 from tutelage.nets import FrameNet
 from tutelage.ops.ctc import best_path, ctc_losses
 from tutelage.recipes._speech_digits import Clips, read_clips, speaker_of
-from tutelage.recipes._speech_strings import BANDS, SYMBOLS, Cutter, cut, digit_strings, spoken
+from tutelage.recipes._speech_strings import BANDS, SYMBOLS, Cutter, cut, digit_strings, spoken, voices
 from tutelage.recipes.speech import speech
 from tutelage.report import Report
 from tutelage.search import NetWriter, Parts, distill_strings
@@ -146,7 +146,12 @@ def test_strings_are_of_one_voice_and_parts_share_no_clip(clips: Clips) -> None:
     parts = digit_strings(clips, 1, 40, 0.1)
     assert [len(part) for part in (parts.train, parts.validation, parts.test)] == [40, 10, 10]
     assert int(parts.train.known.sum()) == 4
-    own = np.flatnonzero(clips.speaker == speaker_of(clips, 1))
+    learnt, watched, tested = voices(clips, 1)
+    people = [set(clips.speaker[part]) for part in (learnt, watched, tested)]
+    assert not people[0] & people[1]
+    assert not (people[0] | people[1]) & people[2]
+    assert people[2] == {speaker_of(clips, 1)}
+    own = tested
     wave, digits = spoken(clips, own, np.random.default_rng(0), 0.0)
     assert 1 <= len(digits) <= 4
     assert len(wave) / 8000 < 3

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core import InputError
 from ..data.audio import log_mel
-from ..data.dealing import deal
 from ..fusion import Mean
 from ..nets import FrameNet
 from ..search.string_trial import NetWriter, Parts, Writer, Written
@@ -30,7 +30,7 @@ QUIET, PAUSE, LEAST = 0.25, 3, 6
 
 
 def digit_strings(clips: Clips, seed: int, count: int, labelled: float) -> Parts:
-    """Strings of a seed: one speaker is tested, whom nobody has heard; no clip is in two parts.
+    """Strings of a seed: one speaker is tested and another one validated on, both unheard by everybody.
 
     Args:
         clips: spoken digits.
@@ -39,24 +39,35 @@ def digit_strings(clips: Clips, seed: int, count: int, labelled: float) -> Parts
         labelled: share of the strings to learn from that the student knows.
     """
     chance = np.random.default_rng((seed, 1977))
-    tested = clips.speaker == speaker_of(clips, seed)
-    rest = np.flatnonzero(~tested)
-    watched = deal(clips.digit[rest], 10, seed) == 0
-    train = _strings(clips, rest[~watched], count, chance, 0.15)
-    validation = _strings(clips, rest[watched], max(10, count // 10), chance, 0.0)
-    test = _strings(clips, np.flatnonzero(tested), max(10, count // 4), chance, 0.0)
+    heard_by, watched, tested = voices(clips, seed)
+    train = _strings(clips, heard_by, count, chance, 0.15)
+    validation = _strings(clips, watched, max(10, count // 10), chance, 0.0)
+    test = _strings(clips, tested, max(10, count // 4), chance, 0.0)
     train.known[:] = False
     train.known[: max(1, round(labelled * count))] = True
     return Parts(train, validation, test)
 
 
+def voices(clips: Clips, seed: int) -> tuple[np.ndarray, ...]:
+    """The clips to learn from, those of the speaker validated on, and those of the speaker tested.
+
+    Raises:
+        InputError: there are only two speakers.
+    """
+    watched, tested = (clips.speaker == speaker_of(clips, one) for one in (seed + 1, seed))
+    rest = ~watched & ~tested
+    if not rest.any():
+        raise InputError("strings need clips of three speakers: to learn from, to validate on and to test")
+    return np.flatnonzero(rest), np.flatnonzero(watched), np.flatnonzero(tested)
+
+
 def _strings(clips: Clips, row: np.ndarray, count: int, chance: np.random.Generator, speed: float) -> Strings:
     """So many strings of clips among these; each is of one voice, at its own speed (1 - `speed` to 1 + `speed`)."""
-    voices = [row[clips.speaker[row] == name] for name in np.unique(clips.speaker[row])]
+    own_rows = [row[clips.speaker[row] == name] for name in np.unique(clips.speaker[row])]
     frames = np.zeros((count, FRAMES, BANDS), dtype=np.float32)
     target = np.zeros((count, MOST), dtype=np.int64)
     for number in range(count):
-        own = voices[chance.integers(len(voices))]
+        own = own_rows[chance.integers(len(own_rows))]
         wave, digits = spoken(clips, own, chance, speed)
         frames[number] = log_mel(wave, RATE, bands=BANDS, frames=FRAMES)
         target[number, : len(digits)] = np.array(digits) + 1
@@ -132,14 +143,13 @@ def string_teachers(clips: Clips, parts: Parts, seed: int, width: int, epochs: i
     2019), so that both speak at the same ones, and can be fused there.
 
     Args:
-        clips: of which the cutter learns those of the speakers who are not tested.
+        clips: of which the cutter learns those that strings to learn from are made of.
         parts: the strings.
         seed: of everything.
         width: channels of the first stage of the conv net, which grows; half as many in the recurrent net.
         epochs: passes of the nets.
     """
-    row = np.flatnonzero(clips.speaker != speaker_of(clips, seed))
-    row = row[deal(clips.digit[row], 10, seed) != 0]
+    row = voices(clips, seed)[0]
     model = machine(*clips.sound.shape[1:]).fit(clips.sound[row].reshape(len(row), -1), clips.digit[row])
     every = Strings(parts.train.frames, parts.train.target, np.ones(len(parts.train), dtype=bool), SYMBOLS)
     settings, count = Training(epochs, 32, lr=5e-3, seed=seed), len(SYMBOLS)
