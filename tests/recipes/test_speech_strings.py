@@ -189,11 +189,11 @@ def test_a_contest_of_strings_is_reported(tmp_path: Path) -> None:
     def teachers(seed: int, own: Parts) -> list[NetWriter | Says]:
         torch.manual_seed(seed)
         every = replace(own.train, known=np.ones(80, dtype=bool))
-        net = fit_transcriber(FrameNet(8, 4, (8, 12)), every, Training(20, 16, lr=1e-2, seed=seed))
+        net = fit_transcriber(FrameNet(8, 4, (8, 12)), every, Training(12, 16, lr=1e-2, seed=seed))
         return [Says(("a",)), NetWriter("net", net, own.train.symbols)]
 
     report = distill_strings(
-        lambda: FrameNet(8, 4, (4, 6)), lambda seed: parts, teachers, training=Training(10, 16, lr=2e-2),
+        lambda: FrameNet(8, 4, (4, 6)), lambda seed: parts, teachers, training=Training(2, 16, lr=2e-2),
         rates=(1e-2, 2e-2), seeds=(0, 1), run=tmp_path,
     )  # fmt: skip
     rates = {one.name: one.metrics[WER] for one in report.contenders}
