@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tutelage.core import Batch, Classes, InputError, Values
-from tutelage.tasks import Classification, Regression
+from tutelage.tasks import Classification, Enhancement, Regression
 from tutelage.train import worth_it
 
 TASK = Classification(("ant", "bee"))
@@ -73,6 +73,21 @@ def test_values_are_compared_by_their_squared_error_in_squared_spreads() -> None
     found = worth_it([taught], [plain], [rows], Regression(("price",)))
     assert found.yes
     assert found.gains["squared error"][0] == pytest.approx(300.0 / float(target.var()), rel=1e-4)
+
+
+def test_waves_are_also_compared_by_what_counts_row_by_row() -> None:
+    chance = torch.Generator().manual_seed(0)
+    truth = torch.randn(20, 64, generator=chance)
+    noise = 0.5 * torch.randn(20, 64, generator=chance)
+    rows = Batch.of({}, truth, labelled=torch.ones_like(truth).bool(), row=torch.arange(20))
+    quiet, loud = Values.of(0.4 * truth), Values.of(truth + noise)
+    worth = worth_it([quiet], [loud], [rows], Enhancement.of_wave(64))
+    assert worth.gains["si_sdr"][0] > 20, "volume does not count there"
+    assert worth.gains["squared error"][0] < 0
+    assert "si sdr better by" in str(worth)
+    better = worth_it([Values.of(truth + noise / 2)], [loud], [rows], Enhancement.of_wave(64))
+    assert better.yes
+    assert better.gains["si_sdr"][0] == pytest.approx(6.02, abs=0.2)
 
 
 def test_nothing_to_compare_is_said() -> None:

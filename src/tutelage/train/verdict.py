@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..core import Batch, InputError, Task
+from ..core import Batch, InputError, MeasuresRows, Task
 from ..report import Contender, Report, interval, paired
 from ..report.stats import t_quantile
 from ..teaching.heldout import row_loss
@@ -45,8 +45,9 @@ class Worth:
 
     def __str__(self) -> str:
         parts = [
-            f"{name} {'better' if gain >= 0 else 'worse'} by {abs(gain):.3f} (standard error {error:.3f})"
-            for name, (gain, error) in self.gains.items()
+            f"{what.replace('_', ' ')} {'better' if gain >= 0 else 'worse'} by {abs(gain):.3f} "
+            f"(standard error {error:.3f})"
+            for what, (gain, error) in self.gains.items()
         ]
         return f"{'Worth it' if self.yes else 'Not worth it'}, as {self.rows} validation rows say: {', '.join(parts)}."
 
@@ -55,8 +56,9 @@ def worth_it(taught: Sequence[Any], plain: Sequence[Any], batches: Sequence[Batc
     """Whether students with teachers do better than students that learnt from the labels alone.
 
     It is worth it when the loss per row (log loss; squared error in squared spreads) is better by `ODDS` standard
-    errors of the paired differences or, for classes, the accuracy with probability `SURE`, and neither is worse with
-    probability `SURE`. Seeds that look at the same rows are averaged row by row; otherwise their rows are put together.
+    errors of the paired differences or, for classes, the accuracy with probability `SURE` (for values the headline,
+    where the task measures it row by row), and neither is worse with probability `SURE`. Seeds that look at the same
+    rows are averaged row by row; otherwise their rows are put together.
 
     Args:
         taught: answers of the students with teachers about validation rows, one entry per seed.
@@ -97,6 +99,11 @@ def _gains(taught: Any, plain: Any, batch: Batch, task: Task) -> dict[str, Tenso
     if kind == "classes":
         right = [(task.decode(answer) == batch.target)[known].double() for answer in (taught, plain)]
         found["accuracy"] = right[0] - right[1]
+    elif kind == "values" and isinstance(task, MeasuresRows):
+        each = [task.row_metrics(answer, batch.target, batch.labelled) for answer in (taught, plain)]
+        if task.headline in each[0]:
+            gain = each[0][task.headline] - each[1][task.headline]
+            found[task.headline] = gain if task.higher_is_better[task.headline] else -gain
     return found
 
 
