@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -92,7 +93,7 @@ def test_a_net_speaks_at_every_moment() -> None:
     near = FrameNet(24, 11, (4, 6, 8)).eval()
     later = frames.clone()
     later[:, 40:] = 0
-    torch.testing.assert_close(near(frames)[:, :4], near(later)[:, :4]), "it looks around, not everywhere"
+    assert torch.allclose(near(frames)[:, :4], near(later)[:, :4]), "it looks around, not everywhere"
     with pytest.raises(InputError, match="an odd number of moments around"):
         FrameNet(24, 11, around=4)
     with pytest.raises(InputError, match="no more than 3 bands can be halved"):
@@ -107,7 +108,7 @@ def test_nets_learn_strings_and_teach_moments() -> None:
     assert rate < 0.1
     unknown = replace(strings, known=np.zeros(200, dtype=bool))
     moments = {"net": heard(teacher, strings.frames)}
-    options = {"teachers": moments, "fusion": Mean(), "objective": Objective((KL(1.0),), soft=0.9)}
+    options: dict[str, Any] = {"teachers": moments, "fusion": Mean(), "objective": Objective((KL(1.0),), soft=0.9)}
     student = fit_transcriber(FrameNet(8, 4, (4, 6)), unknown, Training(40, 32, lr=2e-2), **options)
     taught = Score.of(unseen, NetWriter("student", student, strings.symbols).written(unseen.frames)).rate
     assert taught < 0.2, "no string was known to it"
@@ -211,10 +212,12 @@ def test_a_contest_of_strings_is_reported(tmp_path: Path) -> None:
 
 def test_a_short_run_on_real_strings(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tutelage.search.string_trial.cost", lambda one, many, rows: Cost(1.0, 2.0, 3.0))
-    options = {"data": data / "speech-fsdd", "clips": 3, "width": 4, "widths": (4, 4, 4), "seeds": 1}
+    options: dict[str, Any] = {"data": data / "speech-fsdd", "clips": 3, "width": 4, "widths": (4, 4, 4), "seeds": 1}
     report = speech(task="strings", strings=30, epochs=1, teacher_epochs=1, **options)
     assert report.headline == WER
     assert {"conv", "recurrent", "cutter", "student: strings of ROVER"} <= {one.name for one in report.contenders}
     assert len(SYMBOLS) == 11
     with pytest.raises(InputError, match="leave out --fusion"):
         speech(task="strings", fusion=Mean(), **options)
+    with pytest.raises(InputError, match=r"share of rows in \(0, 1\], got 0"):
+        speech(task="strings", labelled=0.0, **options)

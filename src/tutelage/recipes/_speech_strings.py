@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,13 @@ from ..core import InputError
 from ..data.audio import log_mel
 from ..fusion import Mean
 from ..nets import FrameNet
+from ..report import Report
+from ..search import distill_strings
 from ..search.string_trial import NetWriter, Parts, Writer, Written
 from ..teaching import Objective
 from ..teaching.terms import KL
 from ..train import Training
+from ..train.contest import Progress
 from ..train.settings import fresh_student
 from ..train.transcribing import Strings, fit_transcriber, heard
 from ._speech_digits import NAMES, RATE, Clips, speaker_of
@@ -23,6 +27,8 @@ from ._speech_teachers import machine
 SYMBOLS = ("-", *NAMES)
 FRAMES, BANDS = 192, 24
 """Length of a sequence, of 15 milliseconds each, and numbers per frame."""
+RATES = (3e-3, 1e-2)
+"""Learning rates from which the student of labels alone takes the best on validation strings."""
 MOST, SECONDS = 4, 2.7
 """Digits of a string, and how long all of it may be."""
 QUIET, PAUSE, LEAST = 0.25, 3, 6
@@ -168,3 +174,36 @@ def string_teachers(clips: Clips, parts: Parts, seed: int, width: int, epochs: i
     )
     nets = [NetWriter("conv", conv, SYMBOLS), NetWriter("recurrent", recurrent, SYMBOLS)]
     return [*nets, Cutter(model)]
+
+
+def transcribe(
+    clips: Clips,
+    *,
+    count: int,
+    labelled: float,
+    width: int,
+    widths: tuple[int, ...],
+    seeds: int,
+    epochs: int,
+    teacher_epochs: int,
+    run: Path | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Distils three recognisers of strings into a small net; see `speech` for the arguments.
+
+    Raises:
+        InputError: there are fewer than three speakers, or the share of labels is not in (0, 1].
+    """
+    if not 0 < labelled <= 1:
+        raise InputError(f"--labelled is a share of rows in (0, 1], got {labelled}")
+    return distill_strings(
+        lambda: FrameNet(BANDS, len(SYMBOLS), widths),
+        lambda seed: digit_strings(clips, seed, count, labelled),
+        lambda seed, parts: string_teachers(clips, parts, seed, width, teacher_epochs),
+        training=Training(epochs, 32, lr=1e-2),
+        seeds=range(seeds),
+        rates=RATES,
+        run=run,
+        title="Strings of spoken digits: three recognisers, one small net",
+        progress=progress,
+    )

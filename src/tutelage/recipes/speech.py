@@ -17,15 +17,15 @@ from typing import Any, Literal
 from ..core import Fusion, InputError, Teacher
 from ..data import Rows
 from ..data.views import Views
-from ..nets import ConvNet, FrameNet
+from ..nets import ConvNet
 from ..report import Report
-from ..search import distill, distill_strings
+from ..search import distill
 from ..train import Training
 from ..train.contest import Progress, nets_told
 from ._public import public_folder
 from ._speech_digits import NAMES, PUBLIC, clip_rows, read_clips
 from ._speech_noise import denoise
-from ._speech_strings import BANDS, SYMBOLS, digit_strings, string_teachers
+from ._speech_strings import transcribe
 from ._speech_teachers import PLACES, speech_teachers, steps
 
 RATES = (3e-3, 1e-2, 3e-2)
@@ -82,19 +82,9 @@ def speech(
         return denoise(found, epochs=own[0], teacher_epochs=own[1], **settings, **shared)
     if task == "strings":
         if fusion is not None:
-            raise InputError(
-                "--task strings compares several fusions and chooses on validation strings: leave out --fusion"
-            )
-        return distill_strings(
-            lambda: FrameNet(BANDS, len(SYMBOLS), widths),
-            lambda seed: digit_strings(found, seed, strings, labelled),
-            lambda seed, parts: string_teachers(found, parts, seed, width, own[1]),
-            training=Training(own[0], 32, lr=1e-2),
-            seeds=range(seeds),
-            rates=RATES[:2],
-            title="Strings of spoken digits: three recognisers, one small net",
-            **shared,
-        )
+            raise InputError("--task strings compares fusions and chooses on validation strings: leave out --fusion")
+        settings = {"labelled": labelled, "width": width, "widths": widths, "seeds": seeds, "count": strings}
+        return transcribe(found, epochs=own[0], teacher_epochs=own[1], **settings, **shared)
 
     def make_rows(seed: int) -> Rows:
         return clip_rows(found, seed, split, labelled).with_views(Views(steps(), count=views, seed=seed))
