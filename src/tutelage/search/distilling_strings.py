@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from ..train.contest import Progress
 from ..train.entry import ALL_LABELS, CHOSEN, LABELS_ONLY, MEAN, SINGLE
 from ..train.settings import Training, one_thread
 from ..train.summary import command
+from ..train.verdict import NOTHING
 from .string_trial import WER, WHOLE, Parts, Score, Trial, Writer
 
 
@@ -90,10 +92,6 @@ def _report(trials: Sequence[Trial], title: str, soft: float) -> Report:
     first = trials[0]
     contenders = tuple(_contender(name, trials) for name in first.scores)
     rates = {one.name: one.metrics[WER] for one in contenders}
-    gains = {name: paired(rates[LABELS_ONLY], rates[name]) for name in (CHOSEN, MEAN, SINGLE)}
-    said = ", ".join(
-        f"{name.removeprefix('student: ')} {mean:+.3f} ±{half:.3f}" for name, (mean, half) in gains.items()
-    )
     bounds: dict[str, Any] = {"interval": "t over seeds"}
     if len(trials) == 1:
         found = {name: {WER: _bounds(score)} for name, score in first.scores.items()}
@@ -108,8 +106,7 @@ def _report(trials: Sequence[Trial], title: str, soft: float) -> Report:
         seeds=tuple(one.seed for one in trials),
         headline=WER,
         metrics_higher_is_better={WER: False, WHOLE: False},
-        verdict=f"The chosen student's word error rate is {np.mean(rates[CHOSEN]):.3f}, that of labels alone "
-        f"{np.mean(rates[LABELS_ONLY]):.3f}. Fewer errors per word than with labels alone: {', '.join(said)}.",
+        verdict=_verdict(rates),
         plan=f"soft share {soft:g} of the divergence at each moment, the rest CTC on known strings",
         contenders=contenders,
         reference=LABELS_ONLY,
@@ -128,6 +125,22 @@ def _report(trials: Sequence[Trial], title: str, soft: float) -> Report:
         sources=("graves2006", "fiscus1997"),
         **bounds,
     )  # fmt: skip
+
+
+def _verdict(rates: Mapping[str, tuple[float, ...]]) -> str:
+    """What the chosen student gained, with 95 % intervals where there are several seeds."""
+
+    def less(other: str) -> tuple[float, float, str]:
+        gain, half = paired(rates[other], rates[CHOSEN])
+        return gain, half, f"{gain:+.3f}" + ("" if math.isnan(half) else f" ±{half:.3f}")
+
+    gain, half, said = less(LABELS_ONLY)
+    shown = gain > 0 if math.isnan(half) else gain > half
+    beside = ", ".join(f"{less(other)[2]} of the {other.removeprefix('student: ')}" for other in (SINGLE, MEAN))
+    return (
+        f"{'' if shown else NOTHING + ' '}The chosen student has a word error rate of {np.mean(rates[CHOSEN]):.3f}, the "
+        f"one of labels alone {np.mean(rates[LABELS_ONLY]):.3f}: {said} errors per word fewer; {beside}."
+    )
 
 
 def _bounds(score: Score) -> tuple[float, float]:
