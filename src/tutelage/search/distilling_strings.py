@@ -136,10 +136,11 @@ def _verdict(rates: Mapping[str, tuple[float, ...]]) -> str:
 
     gain, half, said = less(LABELS_ONLY)
     shown = gain > 0 if math.isnan(half) else gain > half
-    beside = ", ".join(f"{less(other)[2]} of the {other.removeprefix('student: ')}" for other in (SINGLE, MEAN))
+    beside = ", ".join(f"{less(other)[2]} than {other.removeprefix('student: ')}" for other in (SINGLE, MEAN))
+    level, without = (float(np.mean(rates[name])) for name in (CHOSEN, LABELS_ONLY))
     return (
-        f"{'' if shown else NOTHING + ' '}The chosen student has a word error rate of {np.mean(rates[CHOSEN]):.3f}, the "
-        f"one of labels alone {np.mean(rates[LABELS_ONLY]):.3f}: {said} errors per word fewer; {beside}."
+        f"{'' if shown else NOTHING + ' '}The chosen student has a word error rate of {level:.3f}, that of labels alone "
+        f"{without:.3f}: {said} errors per word fewer than labels alone, {beside}."
     )
 
 
