@@ -138,8 +138,8 @@ def _verdict(rates: Mapping[str, tuple[float, ...]]) -> str:
     shown = gain > 0 if math.isnan(half) else gain > half
     beside = ", ".join(f"{less(other)[2]} than {other.removeprefix('student: ')}" for other in (SINGLE, MEAN))
     level, without = (float(np.mean(rates[name])) for name in (CHOSEN, LABELS_ONLY))
-    return (
-        f"{'' if shown else NOTHING + ' '}The chosen student has a word error rate of {level:.3f}, that of labels alone "
+    return ("" if shown else f"{NOTHING} ") + (
+        f"The chosen student has a word error rate of {level:.3f}, that of labels alone "
         f"{without:.3f}: {said} errors per word fewer than labels alone, {beside}."
     )
 
