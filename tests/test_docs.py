@@ -6,6 +6,7 @@ import html
 import importlib
 import json
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -235,3 +236,22 @@ def test_the_readme_counts_fusions_and_terms_right() -> None:
     for page in (text, (REPO / "README.zh-CN.md").read_text(encoding="utf-8")):
         assert len(re.findall(rf"\b{len(fusions())} (?:fusions|种融合)", page)) == 2
         assert re.search(rf"\*\*{len(terms.__all__)} (?:terms|种损失项)\*\*", page)
+
+
+def test_pictures_of_tasks_are_of_their_tables() -> None:
+    tool = runpy.run_path(str(REPO / "tools" / "task_pictures.py"))
+    drawn: set[Path] = set()
+    for page, (text, tables) in tool["pages"]().items():
+        assert page.read_text(encoding="utf-8") == text, f"python tools/task_pictures.py puts pictures into {page.name}"
+        for path, table in tables.items():
+            shown = path.read_text(encoding="utf-8")
+            assert html.escape(tool["spoken"](table)) in shown, f"python tools/task_pictures.py: {path.name} is old"
+            drawn.add(path)
+    assert drawn == set((DOCS / "assets" / "tasks").glob("*.svg")), "a picture has no table any more"
+    table = "| who | RMSE |\n|---|---|\n| **student: plain mean** (x) | 58,054 ±342 |\n| a | −1 [−2, 3] |\n"
+    what, dots = tool["dots"](table)
+    assert what == "RMSE"
+    assert [(dot.name, dot.role, dot.mean, dot.low, dot.high) for dot in dots] == [
+        ("student: plain mean", "student", 58054, 57712, 58396),
+        ("a", "teacher", -1, -2, 3),
+    ]

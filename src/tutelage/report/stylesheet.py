@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-_LIGHT = """
+LIGHT = """
 --paper:#fbfaf7;--card:#ffffff;--ink:#1f2428;--muted:#5d646c;--grid:#dedbd4;--tint:#eef3f8;
 --c1:#2b5c8a;--c2:#b4532a;--c3:#4d7c3f;--c4:#7d4c8a;--c5:#a57a12;--c6:#23807f;--c7:#b2456a;--c8:#6b7280;
 """
+"""The colours on paper."""
 _DARK = """
 --paper:#14171a;--card:#1a1e22;--ink:#e6e4df;--muted:#a0a7af;--grid:#343a41;--tint:#1d2935;
 --c1:#82b4e6;--c2:#e79566;--c3:#93c47d;--c4:#c79bd6;--c5:#d9b451;--c6:#63c2bf;--c7:#e68aa8;--c8:#a3abb5;
 """
 
 STYLE = (
-    ":root{color-scheme:light dark;" + _LIGHT + "}\n"
+    ":root{color-scheme:light dark;" + LIGHT + "}\n"
     "@media screen and (prefers-color-scheme:dark){:root{" + _DARK + "}}\n"
     """
 *,*::before,*::after{box-sizing:border-box}
