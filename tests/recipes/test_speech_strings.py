@@ -118,6 +118,10 @@ def test_nets_learn_strings_and_teach_moments() -> None:
     assert float(quiet.mean()) < 0.2 < float(share.max()), "moments of silence count little"
     with pytest.raises(InputError, match="there is nothing to learn from"):
         fit_transcriber(FrameNet(8, 4, (4, 6)), unknown, Training(1))
+    with pytest.raises(InputError, match=r"the net answers \[4, 24, 5\], but strings of 4 symbols"):
+        fit_transcriber(FrameNet(8, 5, (4, 6)), strings, Training(1, 4))
+    with pytest.raises(InputError, match=r"'net' says \[24, 4\] numbers .* the net \[48, 4\]: they must halve"):
+        fit_transcriber(FrameNet(8, 4, (4,)), strings, Training(1), **options)
     with pytest.raises(InputError, match="need a fusion and an objective"):
         fit_transcriber(FrameNet(8, 4, (4, 6)), unknown, Training(1), teachers=moments)
 
@@ -223,3 +227,5 @@ def test_a_short_run_on_real_strings(data: Path, monkeypatch: pytest.MonkeyPatch
         speech(task="strings", fusion=Mean(), **options)
     with pytest.raises(InputError, match=r"share of rows in \(0, 1\], got 0"):
         speech(task="strings", labelled=0.0, **options)
+    with pytest.raises(InputError, match="at least 10, got 0"):
+        speech(task="strings", strings=0, **options)

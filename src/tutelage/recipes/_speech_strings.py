@@ -192,8 +192,10 @@ def transcribe(
     """Distils three recognisers of strings into a small net; see `speech` for the arguments.
 
     Raises:
-        InputError: there are fewer than three speakers, or the share of labels is not in (0, 1].
+        InputError: there are fewer than three speakers or ten strings, or the share of labels is not in (0, 1].
     """
+    if count < 10:
+        raise InputError(f"--strings is how many strings are put together to learn from, at least 10, got {count}")
     if not 0 < labelled <= 1:
         raise InputError(f"--labelled is a share of rows in (0, 1], got {labelled}")
     return distill_strings(

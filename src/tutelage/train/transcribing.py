@@ -89,7 +89,8 @@ def fit_transcriber(
         the net, in evaluation mode.
 
     Raises:
-        InputError: no string is known and nobody teaches, or teachers without fusion and objective.
+        InputError: no string is known and nobody teaches, teachers without fusion and objective, or scores of other
+            symbols or at other moments than the strings and the teachers have.
     """
     if teachers is None and not strings.known.any():
         raise InputError("no string is known and nobody teaches: there is nothing to learn from")
@@ -104,6 +105,7 @@ def fit_transcriber(
 
     def loss(batch: Batch, at: Step) -> Loss:
         scores = net(*batch.inputs.values()).float()
+        _check_moments(scores, strings, {} if teachers is None else teachers)
         row = batch.row.cpu()
         losses = ctc_losses(scores.log_softmax(-1), target[row].to(scores.device))
         counted = known[row].to(losses)
@@ -121,6 +123,20 @@ def fit_transcriber(
     work = Work(net.to(device), net, loss, lambda record: record)
     trained(work, training.optimizer(net), {}, _rows(strings), training, device, None)
     return net.eval()
+
+
+def _check_moments(scores: Tensor, strings: Strings, teachers: Mapping[str, Tensor]) -> None:
+    count = len(strings.symbols)
+    if scores.dim() != 3 or scores.shape[2] != count:
+        raise InputError(
+            f"the net answers {list(scores.shape)}, but strings of {count} symbols need [strings, moments, {count}]"
+        )
+    for name, said in teachers.items():
+        if said.shape[1:] != scores.shape[1:]:
+            raise InputError(
+                f"teacher {name!r} says {list(said.shape[1:])} numbers of a string (moments, symbols), the net "
+                f"{list(scores.shape[1:])}: they must halve the time as often, and know the same symbols"
+            )
 
 
 def spoken_share(teachers: Mapping[str, Tensor], least: float = 0.1) -> Tensor:
