@@ -100,7 +100,7 @@ def _costed(answer: Any, batch: Batch) -> Tensor:
     elif batch.labelled.dtype == torch.bool and answer.kind_of_space == "labels":
         blank = torch.log(torch.tensor(2.0))
     else:
-        blank = kind.var(0).mean()
+        blank = kind.var(0).mean() if len(kind) > 1 else kind.new_zeros(())
     return torch.where(known, loss, blank.double())
 
 
