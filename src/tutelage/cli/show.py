@@ -67,7 +67,12 @@ def results(report: Report, run: Path | None) -> None:
         for teacher, how in (read_record(run) or {}).get("ran", {}).items():
             if how["steps"]:
                 print(f"teacher {teacher}: {how['words']}")
-        print(f"\nrun     {run}\nreport  {run / 'report.html'}\nuse it  tutelage predict {run} DATA")
+        use = (
+            f"tutelage predict {run} DATA"
+            if (run / "run.json").exists()
+            else f"torch.export.load({run / 'student.pt2'})"
+        )
+        print(f"\nrun     {run}\nreport  {run / 'report.html'}\nuse it  {use}")
     print(f"\n{report.verdict}")
 
 
