@@ -26,6 +26,7 @@ from tutelage.search.string_trial import BY_MOMENT, VOTE, WER, Score, Written, l
 from tutelage.teaching import Objective
 from tutelage.teaching.terms import KL
 from tutelage.train import Cost, Training
+from tutelage.train.run import load as load_run
 from tutelage.train.transcribing import Strings, fit_transcriber, fused_moments, heard, spoken_share
 
 
@@ -208,6 +209,8 @@ def test_a_contest_of_strings_is_reported(tmp_path: Path) -> None:
     assert rates["net"] < rates["says"]
     assert Report.load(tmp_path / "report.json").headline == WER
     assert re.search(r"labels alone \d\.\d+: [+-]\d\.\d+ ±\d\.\d+ errors per word fewer than", report.verdict)
+    with pytest.raises(InputError, match="writes strings, which the commands for runs do not know yet"):
+        load_run(tmp_path)
     kept = torch.export.load(tmp_path / "student.pt2").module()
     assert kept(torch.from_numpy(parts.test.frames[:5])).shape == (5, 24, 4)
     with pytest.raises(InputError, match="at least one seed"):

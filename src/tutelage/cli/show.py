@@ -67,11 +67,8 @@ def results(report: Report, run: Path | None) -> None:
         for teacher, how in (read_record(run) or {}).get("ran", {}).items():
             if how["steps"]:
                 print(f"teacher {teacher}: {how['words']}")
-        use = (
-            f"tutelage predict {run} DATA"
-            if (run / "run.json").exists()
-            else f"torch.export.load({run / 'student.pt2'})"
-        )
+        known = (read_record(run) or {}).get("status") == "finished"
+        use = f"tutelage predict {run} DATA" if known else f"torch.export.load({str(run / 'student.pt2')!r})"
         print(f"\nrun     {run}\nreport  {run / 'report.html'}\nuse it  {use}")
     print(f"\n{report.verdict}")
 

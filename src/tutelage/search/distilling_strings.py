@@ -19,6 +19,7 @@ from ..report import Contender, Report, bootstrap, paired
 from ..store.fingerprint import digest
 from ..train.contest import Progress
 from ..train.entry import ALL_LABELS, CHOSEN, LABELS_ONLY, MEAN, SINGLE
+from ..train.run import end_of_strings
 from ..train.settings import Training, one_thread
 from ..train.summary import command
 from ..train.verdict import NOTHING
@@ -85,6 +86,7 @@ def distill_strings(
         example = torch.from_numpy(kept.parts.test.frames[:2])
         rows = {0: torch.export.Dim("rows", min=1)}
         torch.export.save(torch.export.export(kept.student, (example,), dynamic_shapes=(rows,)), run / "student.pt2")
+        end_of_strings(run)
     return report
 
 

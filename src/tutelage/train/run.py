@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ..teaching import Ensemble
 
 FORMAT = 1
+WRITES = "writes strings"
 
 
 @dataclass(frozen=True)
@@ -186,6 +187,11 @@ def load(folder: Path | str) -> Run:
     record = read_record(folder)
     if record is None:
         raise InputError(f"{folder} is no run: it has no run.json")
+    if record.get("status") == WRITES:
+        raise InputError(
+            f"the student in {folder} writes strings, which the commands for runs do not know yet: open "
+            f"{folder / 'student.pt2'} by torch.export.load; the report is in report.html and report.json"
+        )
     if record.get("status") != "finished":
         raise InputError(
             f"the run in {folder} was not finished: repeat its command with --resume, {record.get('recipe')}"
@@ -207,6 +213,12 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     if record.get("format") != FORMAT:
         raise StoreError(f"{path} has format {record.get('format')}, this tutelage reads {FORMAT}")
     return record
+
+
+def end_of_strings(folder: Path) -> None:
+    """Notes that the student of a folder is done, and writes strings (`distill_strings`)."""
+    found = read_record(folder) or {"format": FORMAT, "version": __version__}
+    write_record(folder, {**found, "status": WRITES})
 
 
 def begin(folder: Path, recipe: Mapping[str, Any], *, resume: bool) -> None:
