@@ -59,6 +59,19 @@ def dots(table: str) -> tuple[str, list[Dot]]:
     return head[1].strip(), found
 
 
+def near(table: str) -> tuple[str, list[Dot]]:
+    """`dots` without those that are far off the others."""
+    what, found = dots(table)
+    middle = median(dot.mean for dot in found)
+    usual = 6 * median(abs(dot.mean - middle) for dot in found)
+    return what, [dot for dot in found if usual == 0 or abs(dot.mean - middle) <= usual]
+
+
+def around(found: list[Dot]) -> str:
+    """Says what the lines are, where there are any."""
+    return " with 95 % intervals" if any(dot.low < dot.high for dot in found) else ""
+
+
 def number(text: str) -> float:
     """As pages write it: with a proper minus sign, and commas between thousands."""
     return float(text.replace("−", "-").replace(",", ""))
@@ -66,17 +79,14 @@ def number(text: str) -> float:
 
 def spoken(table: str) -> str:
     """What a screen reader says of the picture of a table."""
-    what, found = dots(table)
+    what, found = near(table)
     said = "; ".join(f"{dot.name} {dot.mean:g} ({dot.low:g} to {dot.high:g})" for dot in found)
-    return f"{what} with 95 % intervals: {said}"
+    return f"{what}{around(found)}: {said}"
 
 
 def picture(key: str, table: str) -> str:
     """The drawing of a table, as a file."""
-    what, found = dots(table)
-    middle = median(dot.mean for dot in found)
-    usual = 6 * median(abs(dot.mean - middle) for dot in found)
-    found = [dot for dot in found if abs(dot.mean - middle) <= usual] or found
+    what, found = near(table)
 
     def paint(figure: Figure) -> None:
         axes: Axes = figure.subplots()
@@ -102,7 +112,7 @@ def pages() -> dict[Path, tuple[str, dict[Path, str]]]:
     """By page: its text with every picture in place, and table by file of the picture."""
     made: dict[Path, tuple[str, dict[Path, str]]] = {}
     for page in sorted((DOCS / "tasks").glob("*.md")):
-        text = re.sub(r"!\[[^\]]*\]\(\.\./assets/tasks/[^)]*\)\n\n", "", page.read_text(encoding="utf-8"))
+        text = re.sub(r"!\[.*?\]\(\.\./assets/tasks/[^)]*\)\n\n", "", page.read_text(encoding="utf-8"))
         tables: dict[Path, str] = {}
 
         def shown(match: re.Match[str], page: Path = page, tables: dict[Path, str] = tables) -> str:
@@ -111,7 +121,7 @@ def pages() -> dict[Path, tuple[str, dict[Path, str]]]:
                 return match[0]
             path = DOCS / "assets" / "tasks" / f"{page.stem}-{len(tables) + 1}.svg"
             tables[path] = match[0]
-            return f"![{what} of each contender, with 95 % intervals](../assets/tasks/{path.name})\n\n{match[0]}"
+            return f"![{what} of each contender{around(found)}](../assets/tasks/{path.name})\n\n{match[0]}"
 
         made[page] = (TABLE.sub(shown, text), tables)
     return made

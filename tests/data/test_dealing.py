@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tutelage.core import InputError
-from tutelage.data.dealing import deal
+from tutelage.data.dealing import deal, shown
 
 
 def test_groups_stay_whole_and_rare_classes_are_in_every_part() -> None:
@@ -31,3 +31,13 @@ def test_every_row_is_a_group_unless_told_and_the_seed_decides() -> None:
 def test_more_parts_than_groups_are_refused() -> None:
     with pytest.raises(InputError, match="3 parts need at least as many groups of rows, there are 2"):
         deal(np.zeros(4, np.int64), 3, 0, np.array(["a", "a", "b", "b"]))
+
+
+@pytest.mark.parametrize(("share", "most"), [(0.1, 30), (0.5, 150), (0.4, 120), (0.7, 210), (0.9, 270), (1.0, 300)])
+def test_a_share_is_as_large_as_said_in_every_class(share: float, most: int) -> None:
+    target = np.repeat([0, 1, 2], 100)
+    found = shown(target, share, 0)
+    assert abs(int(found.sum()) - most) <= 3
+    assert np.ptp(np.bincount(target[found])) <= 3
+    with pytest.raises(InputError, match=r"share of rows in \(0, 1\], got 0"):
+        shown(target, 0.0, 0)

@@ -117,6 +117,15 @@ def test_nets_learn_strings_and_teach_moments() -> None:
     share = spoken_share(moments)
     quiet = share[:, -2:][torch.from_numpy(strings.target[:, 2] == 0)]
     assert float(quiet.mean()) < 0.2 < float(share.max()), "moments of silence count little"
+    dropping = FrameNet(8, 4, (4, 6), dropout=0.5).train()
+    before = dropping.stages[1].running_mean.clone()
+    assert torch.equal(heard(dropping, strings.frames), heard(dropping, strings.frames)), "nothing is dropped"
+    assert torch.equal(before, dropping.stages[1].running_mean), "nothing is learnt from what is heard"
+    assert dropping.training
+    with pytest.raises(InputError, match="there are no strings"):
+        heard(student, strings.frames[:0])
+    with pytest.raises(InputError, match="leave out patience"):
+        fit_transcriber(student, strings, Training(2, patience=1))
     with pytest.raises(InputError, match="there is nothing to learn from"):
         fit_transcriber(FrameNet(8, 4, (4, 6)), unknown, Training(1))
     with pytest.raises(InputError, match=r"the net answers \[4, 24, 5\], but strings of 4 symbols"):
@@ -143,7 +152,7 @@ def test_votes_become_strings_to_learn_from() -> None:
     assert [words for words, _ in said] == [["a", "c"]] * 4
     taught = labelled_by(strings, said)
     assert taught.words(0) == strings.words(0), "what is known stays"
-    assert taught.words(2) == "a c"
+    assert taught.words(2) == ["a", "c"]
     assert taught.known.all()
     silent = labelled_by(strings, voted([Says(())], strings.frames))
     assert silent.known.tolist() == [True, False, False, False]
@@ -164,6 +173,14 @@ def test_strings_are_of_one_voice_and_parts_share_no_clip(clips: Clips) -> None:
     assert len(wave) / 8000 < 3
     again = digit_strings(clips, 1, 40, 0.1)
     np.testing.assert_array_equal(parts.test.frames, again.test.frames)
+    wrong: Any
+    for wrong, said in (
+        ({"known": np.ones(10)}, "float32, int64 and bool, got float32, int64, float64"),
+        ({"target": np.array([[1, 0, 2]] * 10)}, "0 only fills a string up"),
+        ({"symbols": ("a",) * 11}, "symbols have different names"),
+    ):
+        with pytest.raises(InputError, match=said):
+            replace(parts.test, **wrong)
     with pytest.raises(InputError, match="different lengths"):
         replace(parts.test, target=parts.test.target[:3])
     with pytest.raises(InputError, match="numbers from 0 to 10, got 11"):
@@ -215,6 +232,12 @@ def test_a_contest_of_strings_is_reported(tmp_path: Path) -> None:
     assert kept(torch.from_numpy(parts.test.frames[:5])).shape == (5, 24, 4)
     with pytest.raises(InputError, match="at least one seed"):
         distill_strings(FrameNet(8, 4), lambda seed: parts, teachers, seeds=())
+    for who, said in (
+        (Says(("a",), "student"), "names of their own"),
+        (Says(("z",)), r"writes \['z'\], which are none of"),
+    ):
+        with pytest.raises(InputError, match=said):
+            distill_strings(FrameNet(8, 4), lambda seed: parts, lambda seed, own, who=who: [who], seeds=(0,))
     with pytest.raises(InputError, match="no teacher says anything of moments"):
         distill_strings(FrameNet(8, 4, (4, 6)), lambda seed: parts, lambda seed, own: [Says(("a",))], seeds=(0,))
 
@@ -228,6 +251,10 @@ def test_a_short_run_on_real_strings(data: Path, monkeypatch: pytest.MonkeyPatch
     assert len(SYMBOLS) == 11
     with pytest.raises(InputError, match="leave out --fusion"):
         speech(task="strings", fusion=Mean(), **options)
+    with pytest.raises(InputError, match=r"strings need --widths of 3 stages .* got \(4, 4\) and 4"):
+        speech(task="strings", **{**options, "widths": (4, 4)})
+    with pytest.raises(InputError, match="--split index is for digits"):
+        speech(task="strings", split="index", **options)
     with pytest.raises(InputError, match=r"share of rows in \(0, 1\], got 0"):
         speech(task="strings", labelled=0.0, **options)
     with pytest.raises(InputError, match="at least 10, got 0"):

@@ -34,3 +34,22 @@ def deal(target: np.ndarray, count: int, seed: int, groups: np.ndarray | None = 
     part = np.empty(size, dtype=np.int64)
     part[order] = np.arange(size) % count
     return part[code]
+
+
+def shown(target: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Which rows are in a share of them, bool [N], of all classes alike.
+
+    Args:
+        target: classes as whole numbers [N].
+        share: in (0, 1]; one part of `1 / share` where that is a whole number, else of a twentieth each, rounded.
+        seed: of the draw.
+
+    Raises:
+        InputError: the share is not in (0, 1], or there are fewer rows than parts.
+    """
+    if not 0 < share <= 1:
+        raise InputError(f"--labelled is a share of rows in (0, 1], got {share}")
+    parts = round(1 / share)
+    if abs(parts * share - 1) < 1e-6 or share < 0.05:
+        return deal(target, parts, seed) == 0
+    return deal(target, 20, seed) < round(20 * share)

@@ -19,12 +19,15 @@ def ctc_losses(log_probs: Tensor, target: Tensor) -> Tensor:
     Returns:
         [B]; 0 where a string does not fit into the time.
     """
+    place = log_probs.device
+    if place.type == "mps":  # has no kernel for it
+        log_probs, target = log_probs.cpu(), target.cpu()
     length = (target != BLANK).sum(1)
     time = torch.full_like(length, log_probs.shape[1])
     losses = torch.nn.functional.ctc_loss(
         log_probs.transpose(0, 1), target, time, length, blank=BLANK, reduction="none", zero_infinity=True
     )
-    return losses / length.clamp_min(1)
+    return (losses / length.clamp_min(1)).to(place)
 
 
 def best_path(log_probs: Tensor) -> list[tuple[list[int], list[float]]]:

@@ -11,7 +11,7 @@ import numpy as np
 from ..core import Classes, InputError, Space
 from ..data import Rows, Sealed
 from ..data.audio import log_mel, read_clip
-from ..data.dealing import deal
+from ..data.dealing import deal, shown
 
 SOUND, RATE = "sound", 8000
 NAMES = tuple(str(digit) for digit in range(10))
@@ -103,7 +103,7 @@ def clip_rows(clips: Clips, seed: int, split: str, labelled: float) -> Rows:
         raise InputError(f"only {len(rest)} clips are left to learn from with --split {split}: take more of them")
     watched = deal(clips.digit[rest], 10, seed) == 0
     train, validation = rest[~watched], rest[watched]
-    share = deal(clips.digit[train], max(1, round(1 / labelled)), seed + 1) == 0
+    share = shown(clips.digit[train], labelled, seed + 1)
     known = np.zeros(len(clips.digit), dtype=bool)
     known[np.concatenate([train[share], validation])] = True
     test = Sealed(np.flatnonzero(tested))

@@ -27,6 +27,8 @@ from ._speech_teachers import machine
 SYMBOLS = ("-", *NAMES)
 FRAMES, BANDS = 192, 24
 """Length of a sequence, of 15 milliseconds each, and numbers per frame."""
+STAGES = 3
+"""Of all nets, so that they speak at the same moments: of 60 milliseconds."""
 RATES = (3e-3, 1e-2)
 """Learning rates from which the student of labels alone takes the best on validation strings."""
 MOST, SECONDS = 4, 2.7
@@ -192,8 +194,11 @@ def transcribe(
     """Distils three recognisers of strings into a small net; see `speech` for the arguments.
 
     Raises:
-        InputError: there are fewer than three speakers or ten strings, or the share of labels is not in (0, 1].
+        InputError: there are fewer than three speakers or ten strings, other than three stages, or the share of
+            labels is not in (0, 1].
     """
+    if len(widths) != STAGES or width < 2:
+        raise InputError(f"strings need --widths of {STAGES} stages and --width from 2, got {widths} and {width}")
     if count < 10:
         raise InputError(f"--strings is how many strings are put together to learn from, at least 10, got {count}")
     if not 0 < labelled <= 1:

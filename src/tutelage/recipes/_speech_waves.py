@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core import Columns, InputError
 from ..data import Rows, Sealed
-from ..data.dealing import deal
+from ..data.dealing import deal, shown
 from ..data.noise import NOISES, added, babble, power
 from ..data.views import Draw
 from ..tasks import Enhancement
@@ -91,13 +91,13 @@ def noise_rows(waves: Waves, seed: int, labelled: float) -> Rows:
     decibels = chance.uniform(*LOUDNESS, count)
     noisy = added(waves.sound, noise, decibels)
     loud = np.sqrt(power(noisy))
-    shown = np.zeros(waves.sound.shape, dtype=bool)
-    share = deal(waves.digit[part["train"]], max(1, round(1 / labelled)), seed + 1) == 0
-    shown[np.concatenate([part["train"][share], part["validation"]])] = True
+    known = np.zeros(waves.sound.shape, dtype=bool)
+    share = shown(waves.digit[part["train"]], labelled, seed + 1)
+    known[np.concatenate([part["train"][share], part["validation"]])] = True
     task = Enhancement.of_wave(SAMPLES)
     columns = {NOISY: (noisy / loud).astype(np.float32), "kinds": kinds, "decibels": decibels.astype(np.float32)}
     target, splits = (waves.sound / loud).astype(np.float32), (part["train"], part["validation"], Sealed(part["test"]))
-    return Rows(columns, (NOISY,), target, task.space, shown, *splits, task=task)
+    return Rows(columns, (NOISY,), target, task.space, known, *splits, task=task)
 
 
 def _babble(waves: Waves, part: Mapping[str, np.ndarray], chance: np.random.Generator) -> np.ndarray:

@@ -72,8 +72,11 @@ def speech(
         progress: told what happens.
 
     Raises:
-        InputError: the files are not there, a share is none, or a fusion is given for strings, which compare several.
+        InputError: the files are not there, a share is none, a fusion is given for strings, which compare several, or
+            `--split index` for anything but digits.
     """
+    if task not in EPOCHS or (task != "digits" and split != "speaker"):
+        raise InputError(f"--task is one of {list(EPOCHS)}, and --split index is for digits; got {task!r}, {split!r}")
     found = read_clips(public_folder("speech-fsdd", data, PUBLIC), clips)
     own = (epochs or EPOCHS[task][0], teacher_epochs or EPOCHS[task][1])
     shared: dict[str, Any] = {"run": run, "progress": progress}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import platform
 from collections.abc import Callable, Mapping, Sequence
@@ -14,11 +15,12 @@ import torch
 from torch import nn
 
 from .._version import __version__
-from ..core import InputError
+from ..core import Batch, InputError, MissingExtraError
 from ..report import Contender, Report, bootstrap, paired
 from ..store.fingerprint import digest
 from ..train.contest import Progress
 from ..train.entry import ALL_LABELS, CHOSEN, LABELS_ONLY, MEAN, SINGLE
+from ..train.keep import export
 from ..train.run import end_of_strings
 from ..train.settings import Training, one_thread
 from ..train.summary import command
@@ -79,15 +81,18 @@ def distill_strings(
             trials.append(Trial(seed, own, *given).ran())
     report = _report(trials, title, soft)
     if run is not None:
-        report.save_json(run / "report.json")
-        report.save(run / "report.html")
-        kept = trials[0]
-        assert kept.student is not None
-        example = torch.from_numpy(kept.parts.test.frames[:2])
-        rows = {0: torch.export.Dim("rows", min=1)}
-        torch.export.save(torch.export.export(kept.student, (example,), dynamic_shapes=(rows,)), run / "student.pt2")
-        end_of_strings(run)
+        _keep(trials[0], report, run)
     return report
+
+
+def _keep(trial: Trial, report: Report, run: Path) -> None:
+    report.save_json(run / "report.json")
+    assert trial.student is not None
+    frames = torch.from_numpy(trial.parts.train.frames[:2])
+    export(trial.student.cpu().eval(), Batch.of({"frames": frames}), run / "student.pt2")
+    with contextlib.suppress(MissingExtraError):
+        report.save(run / "report.html")
+    end_of_strings(run)
 
 
 def _report(trials: Sequence[Trial], title: str, soft: float) -> Report:

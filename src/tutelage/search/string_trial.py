@@ -14,6 +14,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from ..core import Fusion, InputError
+from ..data.rows import batch_count
 from ..fusion import Entropy, GeometricMean, Mean
 from ..ops.rover import rover
 from ..ops.words import Edits, edits
@@ -100,7 +101,7 @@ class Score:
     def of(strings: Strings, said: Written, **more: Any) -> Score:
         """Against what was said."""
         pairs = zip(range(len(strings)), said, strict=True)
-        return Score(tuple(edits(strings.words(row).split(), words) for row, (words, _) in pairs), **more)
+        return Score(tuple(edits(strings.words(row), words) for row, (words, _) in pairs), **more)
 
     @property
     def rate(self) -> float:
@@ -132,6 +133,7 @@ class Trial:
     def ran(self) -> Trial:
         """The same with everybody's scores."""
         train, validation, test = self.parts.train, self.parts.validation, self.parts.test
+        self._check_teachers()
         said = {one.name: one.written(validation.frames) for one in self.teachers}
         self.watched |= {name: Score.of(validation, own).rate for name, own in said.items()}
         order = sorted(self.teachers, key=lambda one: self.watched[one.name])
@@ -146,9 +148,26 @@ class Trial:
         self._students(train, nets, voted(order, train.frames), order[0])
         return self
 
+    def _check_teachers(self) -> None:
+        names = [one.name for one in self.teachers]
+        taken = [name for name in names if names.count(name) > 1 or name.startswith(("student", "ensemble"))]
+        if taken:
+            raise InputError(f"teachers need names of their own, not of students or ensembles, got {taken}")
+        few = self.parts.validation.take(np.arange(min(2, len(self.parts.validation))))
+        shapes: dict[str, tuple[int, ...]] = {}
+        for one in self.teachers:
+            strange = {word for words, _ in one.written(few.frames) for word in words} - set(few.symbols[1:])
+            if strange:
+                raise InputError(f"teacher {one.name!r} writes {sorted(strange)}, which are none of {few.symbols[1:]}")
+            moments = one.moments(few.frames)
+            if moments is not None:
+                shapes[one.name] = tuple(moments.shape[1:])
+        if len(set(shapes.values())) > 1:
+            raise InputError(f"teachers say different numbers of a string (moments, symbols): {shapes}")
+
     def _students(self, train: Strings, nets: Mapping[str, Tensor], winner: Written, best: Writer) -> None:
         plain, self.training = self._best_rate()
-        self._scored(LABELS_ONLY, plain, f"learning rate {self.training.lr:g}")
+        self._scored(LABELS_ONLY, plain, f"learning rate {self.training.lr}")
         options: dict[str, Any] = {"objective": Objective((KL(1.0),), soft=self.soft)}
         tried: dict[str, nn.Module] = {}
         for done, (name, fusion) in enumerate(FUSIONS.items()):
@@ -177,10 +196,12 @@ class Trial:
         found: list[tuple[float, nn.Module, Training]] = []
         few = np.flatnonzero(self.parts.train.known)
         own = self.parts.train.take(few)
-        steps = replace(self.training, epochs=max(1, self.training.epochs * len(self.parts.train) // max(1, len(own))))
+        size = self.training.batch_size
+        count = self.training.epochs * batch_count(len(self.parts.train), size)
+        steps = replace(self.training, epochs=max(1, round(count / batch_count(len(own), size))))
         asked: Any = self.rates or (self.training.lr,)
         for done, rate in enumerate(asked):
-            self.told(f"student of labels alone, learning rate {rate:g}", done, len(asked))
+            self.told(f"student of labels alone, learning rate {rate}", done, len(asked))
             net = self._fitted(own, replace(steps, lr=rate))
             found.append((self._watched(net), net, replace(self.training, lr=rate)))
         return min(found, key=lambda one: one[0])[1:]
@@ -213,6 +234,9 @@ def voted(writers: Sequence[Writer], frames: np.ndarray) -> Written:
 
 def labelled_by(strings: Strings, said: Written) -> Strings:
     """The same, in which strings that are not known are what somebody wrote; empty ones stay unknown."""
+    strange = {word for words, _ in said for word in words} - set(strings.symbols[1:])
+    if strange:
+        raise InputError(f"a teacher writes {sorted(strange)}, which are none of {strings.symbols[1:]}")
     code = {name: number for number, name in enumerate(strings.symbols)}
     longest = max(strings.target.shape[1], *(len(words) for words, _ in said))
     target = np.zeros((len(strings), longest), dtype=np.int64)

@@ -23,7 +23,7 @@ from ..teaching.fusing import fuse
 from ..teaching.objective import Part, assemble
 from ..teaching.sources import Memory
 from .loop import Work, trained
-from .settings import Training, device_of
+from .settings import Plateau, Training, device_of
 
 HEARD = "frames"
 
@@ -48,8 +48,16 @@ class Strings:
         if not len(self.frames) == len(self.target) == len(self.known):
             sizes = len(self.frames), len(self.target), len(self.known)
             raise InputError(f"frames, target and known are of different lengths {sizes}: give one of each per string")
-        if self.target.size and not 0 <= self.target.min() <= self.target.max() < len(self.symbols):
-            raise InputError(f"symbols are numbers from 0 to {len(self.symbols) - 1}, got {self.target.max()}")
+        if self.known.dtype != bool or self.target.dtype != np.int64 or self.frames.dtype != np.float32:
+            kinds = self.frames.dtype, self.target.dtype, self.known.dtype
+            raise InputError(f"frames, target and known are float32, int64 and bool, got {', '.join(map(str, kinds))}")
+        strange = self.target[(self.target < 0) | (self.target >= len(self.symbols))]
+        if len(strange):
+            raise InputError(f"symbols are numbers from 0 to {len(self.symbols) - 1}, got {strange[0]}")
+        if ((self.target[:, 1:] != BLANK) & (self.target[:, :-1] == BLANK)).any():
+            raise InputError(f"{BLANK} only fills a string up: it stands before a symbol in some")
+        if len(set(self.symbols)) < len(self.symbols):
+            raise InputError(f"symbols have different names, got {self.symbols}")
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -58,9 +66,9 @@ class Strings:
         """These rows."""
         return replace(self, frames=self.frames[rows], target=self.target[rows], known=self.known[rows])
 
-    def words(self, row: int) -> str:
-        """The string of a row, parted by blanks."""
-        return " ".join(self.symbols[symbol] for symbol in self.target[row] if symbol)
+    def words(self, row: int) -> list[str]:
+        """The string of a row."""
+        return [self.symbols[symbol] for symbol in self.target[row] if symbol != BLANK]
 
 
 def fit_transcriber(
@@ -80,7 +88,7 @@ def fit_transcriber(
     Args:
         net: frames [B, time, features] to scores of the symbols [B, moments, C].
         strings: what it learns from.
-        training: settings; nothing is watched.
+        training: settings; nothing is watched, and nothing is continued.
         teachers: by name, log-probabilities or logits of the symbols, [N, moments, C].
         fusion: how the teachers are combined.
         objective: what is compared.
@@ -89,9 +97,11 @@ def fit_transcriber(
         the net, in evaluation mode.
 
     Raises:
-        InputError: no string is known and nobody teaches, teachers without fusion and objective, or scores of other
-            symbols or at other moments than the strings and the teachers have.
+        InputError: settings that watch something, keep a checkpoint, release parts or compile; no string is known and
+            nobody teaches; teachers without fusion and objective; or scores of other symbols or at other moments
+            than the strings and the teachers have.
     """
+    _check_settings(training)
     if teachers is None and not strings.known.any():
         raise InputError("no string is known and nobody teaches: there is nothing to learn from")
     target, known = torch.from_numpy(strings.target), torch.from_numpy(strings.known)
@@ -123,6 +133,22 @@ def fit_transcriber(
     work = Work(net.to(device), net, loss, lambda record: record)
     trained(work, training.optimizer(net), {}, _rows(strings), training, device, None)
     return net.eval()
+
+
+def _check_settings(training: Training) -> None:
+    unknown = [
+        name
+        for name, asked in {
+            "patience": training.patience is not None,
+            "lr=Plateau": isinstance(training.lr, Plateau),
+            "checkpoint": training.checkpoint is not None,
+            "release": bool(training.release),
+            "compile": training.compile,
+        }.items()
+        if asked
+    ]
+    if unknown:
+        raise InputError(f"fit_transcriber trains to the end and keeps nothing: leave out {', '.join(unknown)}")
 
 
 def _check_moments(scores: Tensor, strings: Strings, teachers: Mapping[str, Tensor]) -> None:
@@ -187,9 +213,17 @@ def fused_moments(teachers: Mapping[str, Tensor], fusion: Fusion) -> Tensor:
 
 @torch.inference_mode()
 def heard(net: nn.Module, frames: np.ndarray, size: int = 128) -> Tensor:
-    """Log-probabilities of the symbols at each moment, [N, moments, C], on the CPU."""
-    device = next(net.parameters()).device
+    """Log-probabilities of the symbols at each moment, [N, moments, C], on the CPU; the net is left as it was.
+
+    Raises:
+        InputError: there are no frames.
+    """
+    if not len(frames):
+        raise InputError("nothing to be heard: there are no strings")
+    device, was = next(net.parameters()).device, net.training
+    net.eval()
     parts = [net(torch.from_numpy(frames[a : a + size]).to(device)).float() for a in range(0, len(frames), size)]
+    net.train(was)
     return torch.cat(parts).log_softmax(-1).cpu()
 
 
