@@ -72,6 +72,7 @@ def test_a_killed_command_goes_on(run: Path) -> None:
     assert "check" in after
 
 
+@pytest.mark.slow
 def test_a_run_of_tutelage_distill_is_rebuilt(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = "\n".join(f"{i % 7},{(i * 5) % 11},{'yes' if (i % 7) + (i * 5) % 11 > 8 else 'no'}" for i in range(400))
     (tmp_path / "table.csv").write_text(f"a,b,kind\n{rows}\n")

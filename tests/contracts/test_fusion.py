@@ -119,7 +119,7 @@ HOUSE: list[tuple[Any, tuple[str, ...]]] = [
     (DawidSkene(), CHOICES[:2]),
     (DawidSkene(3, 0.0), CHOICES[:2]),
     (OneCoin(), CHOICES[:2]),
-    (GLAD(20), CHOICES[:2]),
+    (GLAD(6), CHOICES[:2]),
     (AEKD(), ALL[:3]),
     (AEKD(1.0), ALL[:3]),
     (AEKD(0.3), ALL[:3]),
