@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 DOCS = Path(__file__).parent.parent / "docs"
 TABLE = re.compile(r"^\| who.*\n\|[-|]+\n(?:\|.*\n)+", re.MULTILINE)
+PLAIN = "student: labels only"
 NUMBER = r"[-−]?[\d,]*\.?\d+"
 CELL = re.compile(rf"({NUMBER})(?: ±({NUMBER})| \[({NUMBER}), ({NUMBER})\])?")
 
@@ -60,11 +61,12 @@ def dots(table: str) -> tuple[str, list[Dot]]:
 
 
 def near(table: str) -> tuple[str, list[Dot]]:
-    """`dots` without those that are far off the others."""
+    """`dots` without those that are far off the others; the student of labels alone always stays."""
     what, found = dots(table)
     middle = median(dot.mean for dot in found)
     usual = 6 * median(abs(dot.mean - middle) for dot in found)
-    return what, [dot for dot in found if usual == 0 or abs(dot.mean - middle) <= usual]
+    kept = [dot for dot in found if usual == 0 or abs(dot.mean - middle) <= usual or dot.name == PLAIN]
+    return what, kept
 
 
 def around(found: list[Dot]) -> str:
@@ -94,7 +96,7 @@ def picture(key: str, table: str) -> str:
             marker, colour, filled = MARKS[dot.role]
             axes.plot([dot.low, dot.high], [place, place], color=colour, linewidth=2, alpha=0.6)
             axes.plot(dot.mean, place, marker, color=colour, markerfacecolor=colour if filled else "white")
-            if dot.name.endswith("student: labels only"):
+            if dot.name == PLAIN:
                 axes.axvline(dot.mean, color=MUTED, linewidth=0.9, linestyle=(0, (3, 3)), zorder=0)
         axes.set_ylim(len(found) - 0.4, -0.6)
         axes.set_yticks(range(len(found)), [dot.name for dot in found], color=INK)
