@@ -149,13 +149,13 @@ def test_votes_become_strings_to_learn_from() -> None:
     strings = toy(4)
     strings.known[1:] = False
     writers = [Says(("a", "b")), Says(("a", "c"), "two"), Says(("a", "c"), "three")]
-    said = voted(writers, strings.frames)
+    said = voted([one.written(strings.frames) for one in writers])
     assert [words for words, _ in said] == [["a", "c"]] * 4
     taught = labelled_by(strings, said)
     assert taught.words(0) == strings.words(0), "what is known stays"
     assert taught.words(2) == ["a", "c"]
     assert taught.known.all()
-    silent = labelled_by(strings, voted([Says(())], strings.frames))
+    silent = labelled_by(strings, voted([Says(()).written(strings.frames)]))
     assert silent.known.tolist() == [True, False, False, False]
 
 

@@ -137,15 +137,16 @@ class Trial:
         said = {one.name: one.written(validation.frames) for one in self.teachers}
         self.watched |= {name: Score.of(validation, own).rate for name, own in said.items()}
         order = sorted(self.teachers, key=lambda one: self.watched[one.name])
+        on_test = {one.name: one.written(test.frames) for one in order}
         for one in order:
-            self.scores[one.name] = Score.of(test, one.written(test.frames), parameters=one.parameters)
+            self.scores[one.name] = Score.of(test, on_test[one.name], parameters=one.parameters)
         nets = {one.name: found for one in order if (found := one.moments(train.frames)) is not None}
         if not nets:
             raise InputError("no teacher says anything of moments: give a NetWriter, or another that has `moments`")
         tested = {one.name: found for one in order if (found := one.moments(test.frames)) is not None}
         self.scores[BY_MOMENT] = Score.of(test, written(fused_moments(tested, Mean()), test.symbols))
-        self.scores[VOTE] = Score.of(test, voted(order, test.frames))
-        self._students(train, nets, voted(order, train.frames), order[0])
+        self.scores[VOTE] = Score.of(test, voted(list(on_test.values())))
+        self._students(train, nets, [one.written(train.frames) for one in order], order[0])
         return self
 
     def _check_teachers(self) -> None:
@@ -165,7 +166,7 @@ class Trial:
         if len(set(shapes.values())) > 1:
             raise InputError(f"teachers say different numbers of a string (moments, symbols): {shapes}")
 
-    def _students(self, train: Strings, nets: Mapping[str, Tensor], winner: Written, best: Writer) -> None:
+    def _students(self, train: Strings, nets: Mapping[str, Tensor], said: Sequence[Written], best: Writer) -> None:
         plain, self.training = self._best_rate()
         self._scored(LABELS_ONLY, plain, f"learning rate {self.training.lr}")
         options: dict[str, Any] = {"objective": Objective((KL(1.0),), soft=self.soft)}
@@ -174,12 +175,12 @@ class Trial:
             self.told(f"student taught moment by moment: {name}", done, len(FUSIONS))
             tried[name] = self._fitted(train, teachers=nets, fusion=fusion, **options)
         self.told("student taught strings", 0, 1)
-        tried["rover"] = self._fitted(labelled_by(train, winner))
+        tried["rover"] = self._fitted(labelled_by(train, voted(said)))
         self._scored(MEAN, tried["mean"])
         self._scored(FROM_STRINGS, tried["rover"])
         moments = nets.get(best.name)
         single = (
-            self._fitted(labelled_by(train, best.written(train.frames)))
+            self._fitted(labelled_by(train, said[0]))
             if moments is None
             else self._fitted(train, teachers={best.name: moments}, fusion=Mean(), **options)
         )
@@ -223,11 +224,10 @@ class Trial:
         self.scores[name] = Score.of(test, said, cost=spent, note=note, parameters=count)
 
 
-def voted(writers: Sequence[Writer], frames: np.ndarray) -> Written:
+def voted(said: Sequence[Written]) -> Written:
     """What most writers wrote, the first counting first (`rover`); as sure of each word as can be."""
-    said = [one.written(frames) for one in writers]
     words = [
-        rover([one[row][0] for one in said], [one[row][1] for one in said], weight=0.5) for row in range(len(frames))
+        rover([own for own, _ in each], [sure for _, sure in each], weight=0.5) for each in zip(*said, strict=True)
     ]
     return [(string, [1.0] * len(string)) for string in words]
 
