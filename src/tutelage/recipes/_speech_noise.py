@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -126,42 +126,30 @@ def unchanged(rows: Rows, seed: int) -> Teacher:
 def denoise(
     clips: Clips,
     *,
-    labelled: float = 0.1,
-    width: int = 16,
-    student: Literal["conv", "recurrent"] = "conv",
-    units: int = 8,
-    seeds: int = 5,
-    epochs: int = 8,
-    teacher_epochs: int = 12,
+    labelled: float,
+    width: int,
+    units: int,
+    seeds: int,
+    epochs: int,
+    teacher_epochs: int,
     fusion: Fusion | None = None,
     run: Path | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Distils three mask nets and spectral subtraction into a small one that answers as one speaks.
+    """Distils three mask nets and spectral subtraction into a small one; see `speech` for the arguments.
 
-    Args:
-        clips: spoken digits.
-        labelled: share of the training rows whose clean wave the student sees; its teachers see all.
-        width: channels of the conv teacher, and half of the recurrent ones' units.
-        student: kind of net; the recurrent one is faster, and knows less of voices it was not shown.
-        units: of the student, or channels.
-        seeds: number of paired seeds; each has a speaker, noise, teachers and students of its own.
-        epochs: passes of each student over its rows.
-        teacher_epochs: passes of the teachers' nets.
-        fusion: how teachers are combined; chosen on validation rows, which no teacher saw, unless given.
-        run: folder of the run.
-        progress: told what happens.
+    The student hears no later frame than that which it answers.
 
     Raises:
         InputError: a share is none, or a clip is silent.
     """
-    waves, kinds = half_seconds(clips), {"conv": ConvMask, "recurrent": RecurrentMask}
+    waves = half_seconds(clips)
 
     def make_teachers(seed: int, rows: Rows) -> list[Teacher]:
         return noise_teachers(rows, width=width, epochs=teacher_epochs, seed=seed, run=run, told=nets_told(progress))
 
     return distill(
-        lambda: kinds[student](units, ahead=False),
+        lambda: ConvMask(units, ahead=False),
         lambda seed: noise_rows(waves, seed, labelled),
         make_teachers,
         fusion=fusion,
