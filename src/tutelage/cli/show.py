@@ -64,10 +64,11 @@ def results(report: Report, run: Path | None) -> None:
     """The table, where everything lies, and the verdict last."""
     print(replace(report, verdict="").table())
     if run is not None:
-        for teacher, how in (read_record(run) or {}).get("ran", {}).items():
+        record = read_record(run) or {}
+        for teacher, how in record.get("ran", {}).items():
             if how["steps"]:
                 print(f"teacher {teacher}: {how['words']}")
-        known = (read_record(run) or {}).get("status") == "finished"
+        known = record.get("status") == "finished"
         use = f"tutelage predict {run} DATA" if known else f"torch.export.load({str(run / 'student.pt2')!r})"
         print(f"\nrun     {run}\nreport  {run / 'report.html'}\nuse it  {use}")
     print(f"\n{report.verdict}")
