@@ -12,7 +12,7 @@ from torch import nn
 
 import tutelage as tl
 from tutelage.core import InputError
-from tutelage.nets import Residual, ResNet, ViT
+from tutelage.nets import ConvNet, Residual, ResNet, ViT
 from tutelage.teachers import load_saved, save_teacher
 
 NETS: dict[str, Any] = {
@@ -82,3 +82,14 @@ def test_it_is_kept_as_a_file_that_answers_the_same(name: str, tmp_path: Path) -
     before: Any = teacher.answer(columns)
     again: Any = load_saved(save_teacher(teacher, tmp_path, columns), tmp_path).answer(columns)
     torch.testing.assert_close(again.scores, before.scores)
+
+
+def test_a_conv_net_tells_as_many_places_apart_as_asked() -> None:
+    image = torch.zeros(1, 24, 24)
+    image[0, 6:9, 6:9] = 1
+    moved = image.roll((12, 12), (1, 2))
+    torch.manual_seed(0)
+    anywhere, somewhere = ConvNet(1, 3, (4, 6)).eval(), ConvNet(1, 3, (4, 6), places=(2, 3)).eval()
+    assert somewhere.head.in_features == 6 * anywhere.head.in_features
+    torch.testing.assert_close(anywhere(image), anywhere(moved))
+    assert not torch.allclose(somewhere(image), somewhere(moved), atol=1e-3), "where it is matters"
