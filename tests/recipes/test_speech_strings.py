@@ -217,14 +217,17 @@ def test_a_contest_of_strings_is_reported(tmp_path: Path) -> None:
         net = fit_transcriber(FrameNet(8, 4, (8, 12)), every, Training(12, 16, lr=1e-2, seed=seed))
         return [Says(("a",)), NetWriter("net", net, own.train.symbols)]
 
+    shares: list[float] = []
     report = distill_strings(
         lambda: FrameNet(8, 4, (4, 6)), lambda seed: parts, teachers, training=Training(2, 16, lr=2e-2),
         rates=(1e-2, 2e-2), seeds=(0, 1), run=tmp_path,
+        progress=lambda stage, done, total, overall: shares.append(overall),
     )  # fmt: skip
     rates = {one.name: one.metrics[WER] for one in report.contenders}
     assert all(len(values) == 2 for values in rates.values())
     assert {"net", "says", VOTE, BY_MOMENT, "student: labels only", "student: chosen fusion"} <= set(rates)
     assert rates["net"] < rates["says"]
+    np.testing.assert_allclose(shares, np.arange(14) / 14, err_msg="seven stages of two seeds")
     assert Report.load(tmp_path / "report.json").headline == WER
     assert re.search(r"labels alone \d\.\d+: [+-]\d\.\d+ ±\d\.\d+ errors per word fewer than", report.verdict)
     with pytest.raises(InputError, match="writes strings, which the commands for runs do not know yet"):

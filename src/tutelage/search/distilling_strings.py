@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import math
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from ..train.run import end_of_strings
 from ..train.settings import Training, one_thread
 from ..train.summary import command
 from ..train.verdict import NOTHING
-from .string_trial import WER, WHOLE, Parts, Score, Trial, Writer
+from .string_trial import FUSIONS, WER, WHOLE, Parts, Score, Trial, Writer
 
 
 def distill_strings(
@@ -67,14 +68,16 @@ def distill_strings(
     if not seeds:
         raise InputError("distill_strings needs at least one seed: give seeds=(0, 1, 2)")
     trials: list[Trial] = []
+    stages = 2 + max(1, len(rates)) + len(FUSIONS)
     for seed in seeds:
+        place = count()
 
-        def told(what: str, done: int, total: int, seed: int = seed) -> None:
+        def told(what: str, seed: int = seed, place: Iterator[int] = place) -> None:
+            done = next(place)
             if progress is not None:
-                share = (len(trials) + done / total) / len(seeds)
-                progress(f"seed {seed}: {what}", done, total, share)
+                progress(f"seed {seed}: {what}", done, stages, (len(trials) + done / stages) / len(seeds))
 
-        told("teachers", 0, 1)
+        told("teachers")
         own = parts(seed)
         given = (teachers(seed, own), student, training or Training(), rates, soft, told)
         with one_thread():

@@ -125,7 +125,7 @@ class Trial:
     training: Training
     rates: Sequence[float]
     soft: float
-    told: Callable[[str, int, int], None]
+    told: Callable[[str], None]
     scores: dict[str, Score] = field(default_factory=dict[str, Score])
     watched: dict[str, float] = field(default_factory=dict[str, float])
     student: nn.Module | None = None
@@ -171,10 +171,10 @@ class Trial:
         self._scored(LABELS_ONLY, plain, f"learning rate {self.training.lr}")
         options: dict[str, Any] = {"objective": Objective((KL(1.0),), soft=self.soft)}
         tried: dict[str, nn.Module] = {}
-        for done, (name, fusion) in enumerate(FUSIONS.items()):
-            self.told(f"student taught moment by moment: {name}", done, len(FUSIONS))
+        for name, fusion in FUSIONS.items():
+            self.told(f"student taught moment by moment: {name}")
             tried[name] = self._fitted(train, teachers=nets, fusion=fusion, **options)
-        self.told("student taught strings", 0, 1)
+        self.told("student taught strings")
         tried["rover"] = self._fitted(labelled_by(train, voted(said)))
         self._scored(MEAN, tried["mean"])
         self._scored(FROM_STRINGS, tried["rover"])
@@ -201,8 +201,8 @@ class Trial:
         count = self.training.epochs * batch_count(len(self.parts.train), size)
         steps = replace(self.training, epochs=max(1, round(count / batch_count(len(own), size))))
         asked: Any = self.rates or (self.training.lr,)
-        for done, rate in enumerate(asked):
-            self.told(f"student of labels alone, learning rate {rate}", done, len(asked))
+        for rate in asked:
+            self.told(f"student of labels alone, learning rate {rate}")
             net = self._fitted(own, replace(steps, lr=rate))
             found.append((self._watched(net), net, replace(self.training, lr=rate)))
         return min(found, key=lambda one: one[0])[1:]
