@@ -22,20 +22,36 @@ def work(folder: Path | None, epochs: int) -> Fitted:
     return fit(net(dropout=0.3), joined(rows), rows, Training(epochs, 8, patience=epochs, checkpoint=folder, threads=1))
 
 
+def stamp(file: Path) -> tuple[int, int]:
+    return (file.stat().st_ino, file.stat().st_mtime_ns) if file.exists() else (0, 0)
+
+
+def wait_for(file: Path, more: int) -> None:
+    """Until the file has been replaced so many times."""
+    ends = time.monotonic() + 60.0
+    last = stamp(file)
+    while more:
+        assert time.monotonic() < ends, f"{more} of the checkpoints waited for were not written in a minute"
+        now = stamp(file)
+        more -= now != last
+        last = now
+        time.sleep(0.0005)
+
+
 @pytest.mark.parametrize(
     ("kills", "seed"),
     [pytest.param(5, 0, marks=pytest.mark.slow), pytest.param(50, 1, marks=pytest.mark.soak)],
 )
 def test_a_killed_training_ends_as_if_nothing_had_happened(tmp_path: Path, kills: int, seed: int) -> None:
-    chance = random.Random(seed)
-    epochs = EPOCHS_PER_KILL * kills
+    chance, epochs = random.Random(seed), EPOCHS_PER_KILL * kills
     work(None, 1)
     start = time.monotonic()
     calm = work(None, epochs)
-    pause = 0.6 * (time.monotonic() - start) / kills
+    epoch = (time.monotonic() - start) / epochs
     for _ in range(kills):
         child = forked(lambda: work(tmp_path, epochs))
-        time.sleep(chance.uniform(0.0, 2 * pause))
+        wait_for(tmp_path / "checkpoint.pt", chance.randrange(4))
+        time.sleep(chance.uniform(0.0, 2 * epoch))
         child.kill()
     reached = torch.load(tmp_path / "checkpoint.pt")["state"]["epoch"]
     assert 0 < reached < epochs, "the kills came before the first checkpoint or after the end"

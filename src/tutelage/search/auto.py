@@ -6,9 +6,9 @@ row resembles, the default is `AtHome`, else the plain mean, the fixed fusion wi
 
 With labels: every plausible fusion, the best single teacher (`Elected`) and labels alone teach a student on all
 held-out rows but a third, three times over, and are compared on what was left out; all as batched sweeps (`trials`).
-The default is left only for what beats it beyond chance: in mistakes, or in loss where it makes no more mistakes.
-Losses tell more apart than mistakes do; they are compared at the temperature that suits each, since a student of many
-teachers is modest.
+The default is left for the candidate that may be expected to gain most over it, in mistakes and losses together, once
+luck has been taken off (`shrunk`). Losses are compared at the temperature that suits each, since a student of many
+teachers is modest. What counts as a mistake is the task's to say: where its headline is a mean over rows, that counts.
 """
 
 from __future__ import annotations
@@ -24,19 +24,25 @@ from ..core import Fusion, Signals, SignalSource, Teacher
 from ..data import Rows
 from ..fusion import Blend, Elected, Mean
 from ..teaching import Objective
-from ..train.choice import Choice, Tried
+from ..train.choice import Choice, How, Tried
 from ..train.choose import candidates
 from ..train.evaluate import task_of
 from ..train.homes import at_home
 from ..train.settings import Training
-from .trials import LABELS, Outcome, judge
+from .shrunk import expected
+from .trials import LABELS, LOSS, MISTAKES, Outcome, judge
 
 MIN_ROWS = 20
 """Fewer held-out labelled rows than this tell nothing: the default is taken."""
-SURE, LIKELY = 2.5, 1.6
-"""Standard errors by which a candidate has to beat the default to be picked, or to be blended with it.
+SURE: Mapping[str, float] = {"students": 0.75, "ensembles": 2.5}
+LIKELY: Mapping[str, float] = {"students": 0.5, "ensembles": 1.6}
+"""Standard errors by which the best candidate has to beat the default to be picked, or to be blended with it.
 
-The best of ten candidates that are all alike lies 1.5 standard errors above them on average."""
+A student need not inherit what an ensemble gains, so that ensembles have to show more."""
+BEYOND_CHANCE = 2.5
+"""Standard errors by which labels alone have to be better for a run to decline."""
+LEAST = 0.05
+"""A gain below a twentieth of what candidates typically differ by is not worth leaving the default for."""
 
 
 def auto(
@@ -101,37 +107,40 @@ def decide(
     Args:
         fusions: the candidates by name.
         outcomes: of the default and of every candidate that could be tried; single teachers and labels alone too.
-        default: taken unless another one is shown to be better.
+        default: taken unless another one may be expected to be better.
         told: what is known without labels, in words.
-        judged: how the candidates were judged.
+        judged: how the candidates were judged, by their `students` or their `ensembles`.
     """
     base = outcomes[default.name]
-    tried = tuple(_tried(name, outcome, base) for name, outcome in outcomes.items())
-    rows = len(base.error)
-    words = f"{told}; {rows} held-out rows, {len(tried)} candidates judged by their {judged}"
-    made: dict[str, Any] = {"tried": tried, "rows": rows, "judged": judged}
-    rivals = [one for one in tried if one.name in fusions and one.name != default.name]
-    best = max((one for one in rivals if one.better(SURE)), key=lambda one: one.z + one.z_loss, default=None)
-    chosen, how, final = default, "default", next(one for one in tried if one.name == default.name)
-    if best is not None:
-        chosen, how, final = fusions[best.name], "picked", best
-        words = f"{words}: {best.name} makes {_points(best)} fewer mistakes than {default.name}"
-        words += "" if best.z >= SURE else f" and has {best.loss_gain:.3f} ± {best.loss_error:.3f} less loss"
-    else:
-        near = [fusions[one.name] for one in rivals if one.z >= LIKELY]
-        steady = [one for one in near if not one.needs - {"labels", "source"}]
-        if steady and not default.needs - {"labels", "source"}:
-            chosen, how = Blend((default, *steady)), "blended"
-            words = f"{words}: {', '.join(one.name for one in steady)} may be better than {default.name}"
-        else:
-            words = f"{words}: none is better than {default.name} beyond chance"
-    alone = next((one for one in tried if one.name == LABELS), None)
-    if alone is not None:
+    measure = base.measure
+    tried = {name: _tried(name, outcome, base) for name, outcome in outcomes.items()}
+    words = f"{told}; {len(base.error)} held-out rows, {len(tried)} candidates judged by their {judged}"
+    chosen, how, said = _chosen(fusions, tried, default, judged, measure)
+    words = f"{words}: {said}"
+    made: dict[str, Any] = {"tried": tuple(tried.values()), "rows": len(base.error), "judged": judged}
+    final = fusions[default.name] if isinstance(chosen, Blend) else chosen
+    if LABELS in tried:
         against = _tried(LABELS, outcomes[LABELS], outcomes[final.name])
-        if against.better(SURE) and alone.loss < final.loss:
-            words = f"{words}; labels alone make {_points(against)} fewer mistakes than that: do not distil"
+        if against.better(BEYOND_CHANCE) and tried[LABELS].loss < tried[final.name].loss:
+            words = f"{words}; labels alone {_better(against, 'that', measure)}: do not distil"
             return Choice(chosen, "declined", words, **made)
-    return Choice(chosen, how, words, **made)  # pyright: ignore[reportArgumentType]
+    return Choice(chosen, how, words, **made)
+
+
+def _chosen(
+    fusions: Mapping[str, Fusion], tried: Mapping[str, Tried], default: Fusion, judged: str, measure: str
+) -> tuple[Fusion, How, str]:
+    others = [one for name, one in tried.items() if name not in (default.name, LABELS)]
+    rivals = [(hope, one) for hope, one in zip(expected(others), others, strict=True) if one.name in fusions]
+    hope, best = max(rivals, key=lambda pair: pair[0].gain, default=(None, None))
+    if hope is None or best is None or hope.gain < LEAST or hope.z < LIKELY[judged]:
+        return default, "default", f"none may be expected to be better than {default.name}"
+    better = f"{best.name} {_better(best, default.name, measure)}"
+    if hope.z >= SURE[judged]:
+        return fusions[best.name], "picked", better
+    if (default.needs | fusions[best.name].needs) - {"labels", "source"}:
+        return default, "default", f"{better}, which is little, and the two cannot be blended"
+    return Blend((default, fusions[best.name])), "blended", better
 
 
 def _tried(name: str, outcome: Outcome, base: Outcome) -> Tried:
@@ -142,8 +151,16 @@ def _tried(name: str, outcome: Outcome, base: Outcome) -> Tried:
     return Tried(name, mistakes, loss, float(gain.mean()), error, float(less.mean()), loss_error)
 
 
-def _points(one: Tried) -> str:
-    return f"{100 * one.gain:.1f} ± {100 * one.standard_error:.1f} points"
+def _better(one: Tried, than: str, measure: str) -> str:
+    less = f"has {one.loss_gain:.3f} ± {one.loss_error:.3f} less loss"
+    if measure != MISTAKES:
+        what = "" if measure == LOSS else f" in {measure.replace('_', ' ')}"
+        return f"is better than {than} by {one.gain:.3g} ± {one.standard_error:.2g}{what}"
+    if one.gain == 0:
+        return f"makes as many mistakes as {than} and {less}"
+    more = "fewer" if one.gain > 0 else "more"
+    points = f"makes {100 * abs(one.gain):.1f} ± {100 * one.standard_error:.1f} points {more} mistakes than {than}"
+    return points if one.gain > 0 and one.z >= BEYOND_CHANCE else f"{points} and {less}"
 
 
 def _two(rows: Rows) -> tuple[Tensor, Tensor]:

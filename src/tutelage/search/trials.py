@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..core import Batch, Context, Fusion, InputError, SignalSource
+from ..core import Batch, Context, Fusion, InputError, SignalSource, Task
 from ..data import Rows
 from ..data.rows import batch_count
 from ..fusion import Mean
@@ -24,7 +24,7 @@ from ..teaching import Distillation, Objective
 from ..teaching.calibration import calibrate
 from ..teaching.heldout import row_loss
 from ..train.choose import cross_fit, folds_of, heldout_loss
-from ..train.evaluate import answers, task_of
+from ..train.evaluate import answers, row_quality, task_of
 from ..train.fitted import labels_only
 from ..train.settings import Training
 from ..train.steps import generate_distillation_targets
@@ -32,6 +32,7 @@ from ..train.sweep import Lane, sweep, why_alone
 
 PARTS = 3
 LABELS = "labels only"
+MISTAKES, LOSS = "mistakes", "loss"
 SINGLES = 2
 """So many of the best single teachers take part."""
 
@@ -41,13 +42,16 @@ class Outcome:
     """What one candidate achieved, per held-out row.
 
     Attributes:
-        error: 1 for a mistake (labels: their share), for values and rankings the loss; float64 [N].
+        error: what counts per row, less is better; float64 [N]. The task's headline where that is a mean over rows;
+            else 1 for a mistake (labels: their share), for values and rankings the loss.
         loss: float64 [N]; squared error, or cross-entropy at the one temperature that suits the candidate, so that
             being modest is no mistake.
+        measure: what `error` is: `mistakes`, `loss`, or the name of the headline.
     """
 
     error: Tensor
     loss: Tensor
+    measure: str = MISTAKES
 
 
 def judge(
@@ -94,32 +98,42 @@ def judge(
             found.setdefault(name, []).append(answer)
         asked_of.append(hidden)
     told = rows.batch(np.concatenate(asked_of), inputs=False, truth=True)
-    whole = {name: outcome_of(parts, told) for name, parts in found.items() if len(parts) == len(asked_of)}
+    whole = {
+        name: outcome_of(parts, told, task_of(rows)) for name, parts in found.items() if len(parts) == len(asked_of)
+    }
     return whole, "students" if alone is None else "ensembles"
 
 
-def outcome_of(parts: Sequence[Any], told: Batch) -> Outcome:
-    """From the answers of a candidate about the hidden rows, part by part, to what it achieved."""
+def outcome_of(parts: Sequence[Any], told: Batch, task: Task) -> Outcome:
+    """From the answers of a candidate about the hidden rows, part by part, to what it achieved.
+
+    A row without an answer is a mistake and costs what it must.
+    """
     answer = type(parts[0]).concat(parts)
-    error, loss = row_errors(answer, told)
+    loss, known = _losses(answer, told)
+    headline = row_quality(task, answer, told).get(task.headline)
+    if headline is not None and len(headline) == len(loss) and task.headline != "accuracy":
+        error, measure = (-headline if task.higher_is_better[task.headline] else headline).double(), task.headline
+    elif answer.kind_of_space in ("classes", "labels"):
+        error, measure = torch.where(known, _mistakes(answer, told, task), 1.0), MISTAKES
+    else:
+        error, measure = loss, LOSS
     if answer.kind_of_space in ("classes", "labels"):
-        _, loss = row_errors(calibrate(answer, told.target, told.labelled).apply(answer), told)
-    return Outcome(error, loss)
+        loss, _ = _losses(calibrate(answer, told.target, told.labelled).apply(answer), told)
+    return Outcome(error, loss, measure)
 
 
-def row_errors(answer: Any, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Mistakes and losses per row, float64 [B] each; a row without an answer is a mistake and costs what it must."""
+def _losses(answer: Any, batch: Batch) -> tuple[Tensor, Tensor]:
     loss, known = row_loss(answer, batch)
     worst = loss[known].max() if bool(known.any()) else torch.ones((), dtype=torch.float64)
-    loss = torch.where(known, loss, worst)
+    return torch.where(known, loss, worst), known
+
+
+def _mistakes(answer: Any, batch: Batch, task: Task) -> Tensor:
     if answer.kind_of_space == "classes":
-        wrong = (answer.probs().argmax(-1) != batch.target).double()
-    elif answer.kind_of_space == "labels":
-        off = ((answer.logits > 0) != (batch.target > 0.5)) & batch.labelled
-        wrong = off.double().sum(-1) / batch.labelled.sum(-1).clamp_min(1)
-    else:
-        return loss, loss
-    return torch.where(known, wrong, torch.ones_like(wrong)), loss
+        return (task.decode(answer) != batch.target).double()
+    off = ((answer.logits > 0) != (batch.target > 0.5)) & batch.labelled
+    return off.double().sum(-1) / batch.labelled.sum(-1).clamp_min(1)
 
 
 def _best_singles(source: SignalSource, batch: Batch) -> tuple[str, ...]:

@@ -120,13 +120,13 @@ class Classification:
         if len(truth) == 0:
             raise InputError("no labelled rows to measure on")
         probs = torch.where(answer.valid.unsqueeze(-1), answer.probs(), 1.0 / classes)[labelled]
-        guess = torch.where(answer.valid, self.decode(answer), -1)[labelled]
-        table = measure.confusion(truth, guess, classes)
+        table = measure.confusion(truth, self._guess(answer)[labelled], classes)
         sizes = torch.bincount(truth, minlength=classes)
         rates = measure.rates(table, sizes)
         precision, recall, f1 = rates.macro()
+        by_row = {name: float(each.mean()) for name, each in self.row_metrics(answer, target, labelled).items()}
         return {
-            "accuracy": measure.accuracy(truth, guess),
+            "accuracy": by_row.pop("accuracy"),
             "macro_precision": precision,
             "macro_recall": recall,
             "macro_f1": f1,
@@ -134,13 +134,19 @@ class Classification:
             **(_of_positive(rates, probs, truth) if classes == 2 else {}),
             "cross_entropy": measure.cross_entropy(probs, truth),
             "ece": measure.calibration_error(probs, truth, bins=15),
-            **({} if self.decision is None else {"cost": _cost(self.decision, guess, truth)}),
+            **by_row,
         }
 
+    def row_metrics(self, answer: Classes, target: Tensor, labelled: Tensor) -> dict[str, Tensor]:
+        """Accuracy and cost per labelled row, float64 [n]: right or not; the weight of a true class if missed."""
+        truth = target[labelled]
+        right = (self._guess(answer)[labelled] == truth).double()
+        if self.decision is None:
+            return {"accuracy": right}
+        return {"accuracy": right, "cost": constants(self.decision, right)[truth] * (1.0 - right)}
 
-def _cost(decision: tuple[float, ...], guess: Tensor, truth: Tensor) -> float:
-    """Mean over the rows of the weight of the true class, where another one was answered."""
-    return float((constants(decision, torch.zeros((), dtype=torch.float64))[truth] * (guess != truth)).mean())
+    def _guess(self, answer: Classes) -> Tensor:
+        return torch.where(answer.valid, self.decode(answer), -1)
 
 
 def _of_positive(rates: measure.Rates, probs: Tensor, truth: Tensor) -> dict[str, float]:

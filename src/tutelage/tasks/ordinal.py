@@ -92,15 +92,23 @@ class Ordinal:
         if len(truth) == 0:
             raise InputError("no labelled rows to measure on")
         probs = torch.where(answer.valid.unsqueeze(-1), answer.probs(), 1.0 / classes)[labelled]
-        guess = torch.where(answer.valid, self.decode(answer), -1)[labelled]
-        farthest = torch.maximum(truth, classes - 1 - truth)
-        away = torch.where(guess < 0, farthest, (guess - truth).abs()).double()
-        table = measure.confusion(truth, guess, classes)
+        table = measure.confusion(truth, self._guess(answer)[labelled], classes)
+        by_row = {name: float(each.mean()) for name, each in self.row_metrics(answer, target, labelled).items()}
         return {
-            "ordinal_error": float(away.mean()),
-            "accuracy": measure.accuracy(truth, guess),
+            "ordinal_error": by_row["ordinal_error"],
+            "accuracy": by_row["accuracy"],
             "macro_f1": measure.rates(table, torch.bincount(truth, minlength=classes)).macro()[2],
-            "within_one": float((away <= 1).double().mean()),
+            "within_one": by_row["within_one"],
             "cross_entropy": measure.cross_entropy(probs, truth),
             "ece": measure.calibration_error(probs, truth, bins=15),
         }
+
+    def row_metrics(self, answer: Classes, target: Tensor, labelled: Tensor) -> dict[str, Tensor]:
+        """Ordinal error, accuracy and whether it is at most one class away, per labelled row, float64 [n]."""
+        truth, guess = target[labelled], self._guess(answer)[labelled]
+        farthest = torch.maximum(truth, len(self.classes) - 1 - truth)
+        away = torch.where(guess < 0, farthest, (guess - truth).abs()).double()
+        return {"ordinal_error": away, "accuracy": (away == 0).double(), "within_one": (away <= 1).double()}
+
+    def _guess(self, answer: Classes) -> Tensor:
+        return torch.where(answer.valid, self.decode(answer), -1)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..core import Batch, Space, Task, Teacher
+from ..core import Batch, MeasuresRows, Space, Task, Teacher
 from ..data import Rows
 from ..tasks import task_for
 from ..teachers import aligned, thread_budget
@@ -54,6 +54,14 @@ def quality(task: Task, answer: Any, batch: Batch) -> dict[str, float]:
     """The task's metrics on labelled rows."""
     with one_thread():
         return task.metrics(answer, batch.target, batch.labelled)
+
+
+def row_quality(task: Task, answer: Any, batch: Batch) -> dict[str, Tensor]:
+    """By metric that is a mean over rows, its value per labelled row; none where the task tells none."""
+    if not isinstance(task, MeasuresRows):
+        return {}
+    with one_thread():
+        return task.row_metrics(answer, batch.target, batch.labelled)
 
 
 def in_names(teacher: Teacher, space: Space) -> Teacher:

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 from .._version import __version__
-from ..core import MeasuresRows
 from ..data.recording import rows_record
 from ..fusion import Mean
 from ..report import (
@@ -25,6 +24,7 @@ from ..report import (
 from ..store.fingerprint import digest
 from .cards import cards, seen_by_student
 from .entry import CHOSEN, LABELS_ONLY, MEAN, WITHOUT, Result
+from .evaluate import row_quality
 from .hinting import balance
 from .pictures import pictures
 from .stress import UNDER
@@ -142,9 +142,9 @@ def _intervals(trials: Sequence[Trial]) -> dict[str, Any]:
     found: dict[str, dict[str, tuple[float, float]]] = {}
     for result in trial.results:
         answer = result.performance.answer
-        if isinstance(trial.task, MeasuresRows):
-            values = trial.task.row_metrics(answer, batch.target, batch.labelled)[head]
-            found[result.name] = {head: bootstrap(values.cpu().numpy(), draws=BOOTSTRAP_DRAWS)}
+        by_row = row_quality(trial.task, answer, batch)
+        if head in by_row:
+            found[result.name] = {head: bootstrap(by_row[head].cpu().numpy(), draws=BOOTSTRAP_DRAWS)}
             continue
 
         def one(picked: np.ndarray, answer: Any = answer) -> float:

@@ -13,12 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..core import Batch, InputError, MeasuresRows, Task
+from ..core import Batch, InputError, Task
 from ..report import Contender, Report, interval, paired
 from ..report.stats import t_quantile
 from ..teaching.heldout import row_loss
 from .entry import CHOSEN, LABELS_ONLY, MEAN, SINGLE
-from .evaluate import answers
+from .evaluate import answers, row_quality
 from .trial import Trial
 
 NOTHING = "Nothing was gained that this test could show."
@@ -56,9 +56,9 @@ def worth_it(taught: Sequence[Any], plain: Sequence[Any], batches: Sequence[Batc
     """Whether students with teachers do better than students that learnt from the labels alone.
 
     It is worth it when the loss per row (log loss; squared error in squared spreads) is better by `ODDS` standard
-    errors of the paired differences or, for classes, the accuracy with probability `SURE` (for values the headline,
-    where the task measures it row by row), and neither is worse with probability `SURE`. Seeds that look at the same
-    rows are averaged row by row; otherwise their rows are put together.
+    errors of the paired differences or, for classes and values, the headline with probability `SURE` (where the task
+    measures it row by row; else, for classes, the accuracy), and neither is worse with probability `SURE`. Seeds that
+    look at the same rows are averaged row by row; otherwise their rows are put together.
 
     Args:
         taught: answers of the students with teachers about validation rows, one entry per seed.
@@ -96,14 +96,11 @@ def _gains(taught: Any, plain: Any, batch: Batch, task: Task) -> dict[str, Tenso
     name = "squared error" if kind == "values" else "log loss"
     unit = float(batch.target[known].double().var(0).mean()) if kind == "values" and int(known.sum()) > 1 else 1.0
     found = {name: (other - one)[known] / (unit or 1.0)}
-    if kind == "classes":
-        right = [(task.decode(answer) == batch.target)[known].double() for answer in (taught, plain)]
-        found["accuracy"] = right[0] - right[1]
-    elif kind == "values" and isinstance(task, MeasuresRows):
-        each = [task.row_metrics(answer, batch.target, batch.labelled) for answer in (taught, plain)]
-        if task.headline in each[0]:
-            gain = each[0][task.headline] - each[1][task.headline]
-            found[task.headline] = gain if task.higher_is_better[task.headline] else -gain
+    each = [row_quality(task, answer, batch) for answer in (taught, plain)]
+    metric = task.headline if task.headline in each[0] else "accuracy"
+    if kind in ("classes", "values") and metric in each[0]:
+        gain = each[0][metric] - each[1][metric]
+        found[metric] = gain if task.higher_is_better[metric] else -gain
     return found
 
 
