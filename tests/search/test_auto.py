@@ -19,6 +19,7 @@ from tutelage.core import Batch, Classes
 from tutelage.fusion import AtHome, Blend, GeometricMean, Mean, Performance
 from tutelage.search.auto import decide
 from tutelage.search.trials import LABELS, Outcome, outcome_of
+from tutelage.tasks import Ordinal
 from tutelage.train import open_ensemble, task_of
 from tutelage.train.ensembles import columns_for
 
@@ -233,3 +234,40 @@ def test_a_kept_ensemble_finds_who_is_at_home_in_raw_columns(tmp_path: Path) -> 
     table = ensemble.answer({name: column[test] for name, column in rows.columns.items()}).probs()
     assert torch.allclose(found, table, atol=1e-5)
     assert float((found.argmax(-1).numpy() == target[test]).mean()) > 0.8
+
+
+def told(target: list[int]) -> Batch:
+    return Batch.of({}, torch.tensor(target), row=torch.arange(len(target)))
+
+
+def certain(guess: list[int | None], classes: int) -> Classes:
+    known = torch.tensor([one is not None for one in guess])
+    logits = 4.0 * torch.nn.functional.one_hot(torch.tensor([one or 0 for one in guess]), classes).float()
+    return Classes(logits, "logits", torch.ones(classes, dtype=torch.bool), known)
+
+
+@pytest.mark.parametrize(
+    ("task", "measure", "errors"),
+    [
+        (tl.Classification(("a", "b", "c")), "mistakes", [0, 1, 1, 1]),
+        (tl.Classification(("a", "b", "c"), headline="macro_f1"), "mistakes", [0, 1, 1, 1]),
+        (tl.Classification(("a", "b", "c"), headline="cost", decision=(1.0, 2.0, 5.0)), "cost", [0, 5, 2, 5]),
+        (Ordinal(("a", "b", "c")), "ordinal_error", [0, 2, 1, 2]),
+    ],
+)
+def test_the_headline_is_what_counts_where_it_is_a_mean_over_rows(task: Any, measure: str, errors: list[float]) -> None:
+    found = outcome_of([certain([0, 0, 2, None], 3)], told([0, 2, 1, 2]), task)
+    assert found.measure == measure
+    assert found.error.tolist() == errors
+
+
+def test_gains_are_told_in_the_measure() -> None:
+    found = {
+        "mean": Outcome(torch.full((50,), 3.0, dtype=torch.float64), torch.ones(50, dtype=torch.float64), "si_sdr"),
+        "performance": Outcome(
+            torch.linspace(0.0, 2.0, 50, dtype=torch.float64), torch.linspace(0.1, 0.9, 50).double(), "si_sdr"
+        ),
+    }
+    choice = decide({"mean": Mean(), "performance": Performance()}, found, Mean(), "told", "students")
+    assert choice.how == "picked"
+    assert "performance is better than mean by 2 ± 0.084 in si sdr" in choice.why

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,10 @@ from tutelage.compress import export_run
 from tutelage.data import rows_of
 from tutelage.nets import MLP
 from tutelage.search import distill
-from tutelage.tasks import Enhancement
+from tutelage.tasks import Enhancement, Regression
 from tutelage.train import Training, load, train_models
 from tutelage.train.evaluate import teacher_answers
-from tutelage.train.fitted import in_units
+from tutelage.train.fitted import as_teacher, in_units
 
 
 def table() -> tuple[np.ndarray, np.ndarray]:
@@ -56,3 +57,25 @@ def test_the_kind_of_task_is_kept() -> None:
     module, task = in_units(torch.nn.Identity(), asked)
     assert task == Enhancement.of_wave(2, 1.0, loss="huber", headline="snr")
     assert torch.equal(module(torch.ones(1, 2)), torch.full((1, 2), 0.5))
+
+
+def test_a_net_of_means_and_scales_teaches_both(tmp_path: Path) -> None:
+    inputs, target = table()
+    rows = rows_of(inputs, target)
+    task = replace(Regression.of(rows.space, rows.target, rows.labelled), with_scale=True, loss="nll")
+    rows = replace(rows, task=task)
+    torch.manual_seed(0)
+    (teacher,) = train_models(rows, lambda: MLP(10, 2, (8,)), 1, folds=2, training=Training(30))
+    said = teacher_answers(teacher, rows, rows.train)
+    assert said.scale is not None
+    away = ((said.mean[:, 0].numpy() - target[rows.train]) / said.scale[:, 0].numpy()) ** 2
+    assert 0.6 < away.mean() < 1.6, "scales are standard deviations in units of the target"
+    net = MLP(10, 2, (8,))
+    batch = rows.batch(rows.train[:5])
+    given = {name: rows.columns[name][rows.train[:5]] for name in rows.inputs}
+    own: Any = as_teacher(net, "own", rows.inputs, rows.train, task).answer(given)
+    meant: Any = task.answer(net, batch)
+    assert torch.allclose(own.mean, meant.mean.detach())
+    assert torch.allclose(own.scale, meant.scale.detach())
+    distill(lambda: MLP(10, 2, (8,)), rows, [teacher], training=Training(3), seeds=(0,), run=tmp_path, baselines={})
+    assert load(tmp_path).report.contenders

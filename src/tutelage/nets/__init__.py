@@ -13,7 +13,7 @@ from .residual import Residual, ResNet
 from .text import TextConv
 from .tokens import TokenTransformer
 from .two_towers import TwoTowers
-from .units import InUnits
+from .units import InUnits, MeanAndScale
 from .vgg import VGG
 from .vit import ViT
 
@@ -31,6 +31,7 @@ __all__ = [
     "GraphNet",
     "InUnits",
     "Mask",
+    "MeanAndScale",
     "Noise",
     "Range",
     "Recurrent",

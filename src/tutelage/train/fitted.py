@@ -15,8 +15,9 @@ from torch import nn
 from ..core import InputError, LeakageError, Task, Teacher
 from ..data import Rows
 from ..data.dealing import deal
-from ..nets import InUnits
+from ..nets import InUnits, MeanAndScale
 from ..tasks import Regression
+from ..tasks.regression import SMALLEST_SCALE
 from ..teachers import Binding, EstimatorTeacher, ModuleTeacher, RankingTeacher, bound
 from ..teaching import Distillation, Objective
 from ..teaching.sources import Nobody
@@ -138,6 +139,8 @@ def as_teacher(module: nn.Module, name: str, reads: Sequence[str], row: np.ndarr
     if task.space.kind == "scores":
         return RankingTeacher(module.cpu().eval(), reads=reads, items=task.space.names[0], name=name, seen=row)
     plain, _ = in_units(module.cpu().eval(), task)
+    if isinstance(task, Regression) and task.with_scale:
+        plain = MeanAndScale(plain, task.centre, task.spread, SMALLEST_SCALE)
     output = "logits" if task.space.kind == "classes" else None
     return ModuleTeacher(plain, reads=reads, name=name, space=task.space, output=output, seen=row)
 
