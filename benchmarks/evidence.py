@@ -67,9 +67,10 @@ def show(done: Sequence[Mapping[str, Any]], given: argparse.Namespace) -> None:
         _objectives({p: [run for run in runs if len(objectives_of(run)) == most] for p, runs in grid.items()}, rules)
         _regrets(grid, found, rules, given)
         _acted(grid, rules)
-        _defaults(grid)
-        _rivals(grid, "accuracy")
-        _rivals(grid, "macro_recall")
+        if all("auto" in run for runs in grid.values() for run in runs):
+            _defaults(grid)
+            _rivals(grid, "accuracy")
+            _rivals(grid, "macro_recall")
     _sizes([line for line in done if line["part"] == "sizes"])
 
 

@@ -93,11 +93,17 @@ def solve(cell: Cell) -> dict[str, Any]:
 
 
 def contest(
-    draw: protocols.Draw, rows: tl.Rows, cell: Cell, objectives: Mapping[str, Any], fusions: Any, make: Any = None
+    draw: protocols.Draw,
+    rows: tl.Rows,
+    cell: Cell,
+    objectives: Mapping[str, Any],
+    fusions: Any,
+    make: Any = None,
+    deciding: bool = True,
 ) -> Any:
     """What every rule achieves on the test rows with every objective, and on what share of rows it acted.
 
-    The student is what `make` gives, an MLP of 32 hidden units unless given.
+    The student is what `make` gives, an MLP of 32 hidden units unless given. `deciding` adds `auto`.
     """
     task, source = task_of(rows), draw.source(rows)
     held = rows.batch(rows.labelled_train, inputs=False)
@@ -112,8 +118,11 @@ def contest(
     settings = training(len(rows.train), cell)
     teachers = tuple(tl.aligned(teacher, rows.space) for teacher in draw.teachers)
     home, _ = at_home(teachers, rows, signals)
-    choice = tl.auto(student, rows, teachers, source, rows.labelled_train, training=settings, seed=cell.seed)
-    more = {"auto": choice.fusion, "single": f.Mean(), "pseudo-labels": f.PseudoLabels(f.SoftVote())}
+    more: dict[str, Any] = {"single": f.Mean(), "pseudo-labels": f.PseudoLabels(f.SoftVote())}
+    choice = None
+    if deciding:
+        choice = tl.auto(student, rows, teachers, source, rows.labelled_train, training=settings, seed=cell.seed)
+        more["auto"] = choice.fusion
     more |= {} if home is None else {"at home": home}
     lanes: list[tl.Lane] = []
     refused = ["at home"] if home is None else []
@@ -139,9 +148,11 @@ def contest(
             values = task.metrics(task.answer(fitted.student.eval(), batch), batch.target, batch.labelled)
         acted = fitted.history[-1].acted
         found[lane.name] = {key: round(value, 6) for key, value in values.items()} | {"acted": round(acted, 4)}
-    if choice.how == "declined":
+    if choice is not None and choice.how == "declined":
         found["auto|KL"] = found["scratch|KL"]
-    return {"found": found, "refused": refused, "auto": choice.to_json(), "single": single}
+    return {"found": found, "refused": refused, "single": single} | (
+        {} if choice is None else {"auto": choice.to_json()}
+    )
 
 
 def training(rows: int, cell: Cell) -> tl.Training:
