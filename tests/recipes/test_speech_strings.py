@@ -22,10 +22,10 @@ from tutelage.recipes._speech_strings import BANDS, SYMBOLS, Cutter, cut, digit_
 from tutelage.recipes.speech import speech
 from tutelage.report import Report
 from tutelage.search import NetWriter, Parts, distill_strings
-from tutelage.search.string_trial import BY_MOMENT, VOTE, WER, Score, Written, labelled_by, voted
+from tutelage.search.string_trial import BY_MOMENT, NETS, VOTE, WER, Score, Written, labelled_by, voted
 from tutelage.teaching import Objective
 from tutelage.teaching.terms import KL
-from tutelage.train import Cost, Training
+from tutelage.train import Cost, Training, transcribing
 from tutelage.train.run import load as load_run
 from tutelage.train.transcribing import Strings, fit_transcriber, fused_moments, heard, spoken_share
 
@@ -244,6 +244,45 @@ def test_a_contest_of_strings_is_reported(tmp_path: Path) -> None:
             distill_strings(FrameNet(8, 4), lambda seed: parts, lambda seed, own, who=who: [who], seeds=(0,))
     with pytest.raises(InputError, match="no teacher says anything of moments"):
         distill_strings(FrameNet(8, 4, (4, 6)), lambda seed: parts, lambda seed, own: [Says(("a",))], seeds=(0,))
+
+
+def test_a_run_that_was_killed_trains_no_net_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tutelage.search.string_trial.cost", lambda one, many, rows: Cost(1.0, 2.0, 3.0))
+    parts, trainings = Parts(replace(toy(40), known=np.arange(40) < 8), toy(10, 1), toy(10, 2)), list[str]()
+    trained = transcribing.trained
+
+    def counted(*given: Any) -> Any:
+        trainings.append("one")
+        return trained(*given)
+
+    monkeypatch.setattr(transcribing, "trained", counted)
+
+    def taught(folder: Path, ends_at: str = "") -> Report:
+        def teachers(seed: int, own: Parts) -> list[NetWriter]:
+            every, net = replace(own.train, known=np.ones(40, dtype=bool)), FrameNet(8, 4, (4, 6))
+            torch.nn.init.constant_(net.head.bias, seed)
+            made = fit_transcriber(net, every, Training(2, 16, lr=1e-2, seed=seed), kept=folder / NETS)
+            return [NetWriter("net", made, own.train.symbols)]
+
+        def progress(stage: str, done: int, total: int, overall: float) -> None:
+            if ends_at and ends_at in stage:
+                raise KeyboardInterrupt
+
+        return distill_strings(
+            lambda: FrameNet(8, 4, (4, 6)), lambda seed: parts, teachers, training=Training(2, 16, lr=2e-2),
+            seeds=(0, 1), run=folder, progress=progress,
+        )  # fmt: skip
+
+    torch.manual_seed(0)
+    calm = taught(tmp_path / "calm")
+    alone = len(trainings)
+    torch.manual_seed(0)
+    with pytest.raises(KeyboardInterrupt):
+        taught(tmp_path / "killed", "seed 1: student taught moment by moment: entropy")
+    torch.manual_seed(0)
+    again = taught(tmp_path / "killed")
+    assert len(trainings) == 2 * alone, "a net was trained twice, or never"
+    assert [one.metrics for one in again.contenders] == [one.metrics for one in calm.contenders]
 
 
 def test_a_short_run_on_real_strings(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

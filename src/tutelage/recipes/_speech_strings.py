@@ -14,7 +14,7 @@ from ..fusion import Mean
 from ..nets import FrameNet
 from ..report import Report
 from ..search import distill_strings
-from ..search.string_trial import NetWriter, Parts, Writer, Written
+from ..search.string_trial import NETS, NetWriter, Parts, Writer, Written
 from ..teaching import Objective
 from ..teaching.terms import KL
 from ..train import Training
@@ -144,7 +144,9 @@ class Cutter:
         return found
 
 
-def string_teachers(clips: Clips, parts: Parts, seed: int, width: int, epochs: int) -> list[Writer]:
+def string_teachers(
+    clips: Clips, parts: Parts, seed: int, width: int, epochs: int, kept: Path | None = None
+) -> list[Writer]:
     """A conv net and a recurrent net trained by CTC, and a cutter; they know all strings to learn from.
 
     CTC leaves open when a net speaks. The recurrent net is guided by the conv net's moments (Kurata and Audhkhasi
@@ -156,13 +158,17 @@ def string_teachers(clips: Clips, parts: Parts, seed: int, width: int, epochs: i
         seed: of everything.
         width: channels of the first stage of the conv net, which grows; half as many in the recurrent net.
         epochs: passes of the nets.
+        kept: folder for trained nets (`fit_transcriber`).
     """
     row = voices(clips, seed)[0]
     model = machine(*clips.sound.shape[1:]).fit(clips.sound[row].reshape(len(row), -1), clips.digit[row])
     every = Strings(parts.train.frames, parts.train.target, np.ones(len(parts.train), dtype=bool), SYMBOLS)
     settings, count = Training(epochs, 32, lr=5e-3, seed=seed), len(SYMBOLS)
     conv = fit_transcriber(
-        fresh_student(lambda: FrameNet(BANDS, count, (width, 2 * width, 4 * width), dropout=0.3), seed), every, settings
+        fresh_student(lambda: FrameNet(BANDS, count, (width, 2 * width, 4 * width), dropout=0.3), seed),
+        every,
+        settings,
+        kept=kept,
     )
     recurrent = fit_transcriber(
         fresh_student(
@@ -173,6 +179,7 @@ def string_teachers(clips: Clips, parts: Parts, seed: int, width: int, epochs: i
         teachers={"conv": heard(conv, every.frames)},
         fusion=Mean(),
         objective=Objective((KL(1.0),), soft=0.5),
+        kept=kept,
     )
     nets = [NetWriter("conv", conv, SYMBOLS), NetWriter("recurrent", recurrent, SYMBOLS)]
     return [*nets, Cutter(model)]
@@ -203,10 +210,11 @@ def transcribe(
         raise InputError(f"--strings is how many strings are put together to learn from, at least 10, got {count}")
     if not 0 < labelled <= 1:
         raise InputError(f"--labelled is a share of rows in (0, 1], got {labelled}")
+    kept = None if run is None else run / NETS
     return distill_strings(
         lambda: FrameNet(BANDS, len(SYMBOLS), widths),
         lambda seed: digit_strings(clips, seed, count, labelled),
-        lambda seed, parts: string_teachers(clips, parts, seed, width, teacher_epochs),
+        lambda seed, parts: string_teachers(clips, parts, seed, width, teacher_epochs, kept),
         training=Training(epochs, 32, lr=1e-2),
         seeds=range(seeds),
         rates=RATES,

@@ -26,7 +26,7 @@ from ..train.run import end_of_strings
 from ..train.settings import Training, one_thread
 from ..train.summary import command
 from ..train.verdict import NOTHING
-from .string_trial import FUSIONS, WER, WHOLE, Parts, Score, Trial, Writer
+from .string_trial import FUSIONS, NETS, WER, WHOLE, Parts, Score, Trial, Writer
 
 
 def distill_strings(
@@ -58,7 +58,9 @@ def distill_strings(
         soft: share of what is learnt from teachers, moment by moment.
         rates: learning rates to choose from.
         seeds: one trial each.
-        run: folder for report.json, report.html and the student (student.pt2).
+        run: folder for report.json, report.html and the student (student.pt2). Every net that is trained is kept below
+            it, in nets/, under the fingerprint of all that it was made of: a run that was killed trains no net again
+            that it had finished. Give `kept=run / NETS` to the nets that teach, too.
         title: of the report.
         progress: told what happens.
 
@@ -81,7 +83,7 @@ def distill_strings(
         own = parts(seed)
         given = (teachers(seed, own), student, training or Training(), rates, soft, told)
         with one_thread():
-            trials.append(Trial(seed, own, *given).ran())
+            trials.append(Trial(seed, own, *given, kept=None if run is None else run / NETS).ran())
     report = _report(trials, title, soft)
     if run is not None:
         _keep(trials[0], report, run)

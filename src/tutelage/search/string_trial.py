@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -30,6 +31,8 @@ Written = list[tuple[list[str], list[float]]]
 
 WER, WHOLE = "word error rate", "strings wrong"
 VOTE, BY_MOMENT = "ensemble: ROVER over strings", "ensemble: mean of moments"
+NETS = "nets"
+"""Where a run keeps the nets that it trained."""
 FROM_STRINGS = "student: strings of ROVER"
 FUSIONS: dict[str, Fusion] = {"mean": Mean(), "geometric mean": GeometricMean(), "entropy": Entropy()}
 
@@ -126,6 +129,7 @@ class Trial:
     rates: Sequence[float]
     soft: float
     told: Callable[[str], None]
+    kept: Path | None = None
     scores: dict[str, Score] = field(default_factory=dict[str, Score])
     watched: dict[str, float] = field(default_factory=dict[str, float])
     student: nn.Module | None = None
@@ -209,7 +213,7 @@ class Trial:
 
     def _fitted(self, strings: Strings, training: Training | None = None, **more: Any) -> nn.Module:
         settings = replace(training or self.training, seed=self.seed)
-        return fit_transcriber(fresh_student(self.make, self.seed), strings, settings, **more)
+        return fit_transcriber(fresh_student(self.make, self.seed), strings, settings, kept=self.kept, **more)
 
     def _watched(self, net: nn.Module) -> float:
         own = self.parts.validation

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from ..core import Batch, Classes, Context, Fusion, InputError, Signals, Space, Step, Values
 from ..data import Rows, Sealed
+from ..data.quarantine import write_whole
 from ..fusion.answers import answer_of
 from ..ops.ctc import BLANK, best_path, ctc_losses
+from ..store.fingerprint import digest
 from ..tasks import Classification
 from ..teaching import Distillation, Loss, Objective
 from ..teaching.fusing import fuse
@@ -79,6 +83,7 @@ def fit_transcriber(
     teachers: Mapping[str, Tensor] | None = None,
     fusion: Fusion | None = None,
     objective: Objective | None = None,
+    kept: Path | None = None,
 ) -> nn.Module:
     """Trains a net in place: on known strings by CTC, and moment by moment on what teachers say.
 
@@ -88,10 +93,12 @@ def fit_transcriber(
     Args:
         net: frames [B, time, features] to scores of the symbols [B, moments, C].
         strings: what it learns from.
-        training: settings; nothing is watched, and nothing is continued.
+        training: settings; nothing is watched, and a training is not continued in its middle.
         teachers: by name, log-probabilities or logits of the symbols, [N, moments, C].
         fusion: how the teachers are combined.
         objective: what is compared.
+        kept: folder for trained nets, under the fingerprint of all that they were made of; one that lies there is read
+            and not trained again.
 
     Returns:
         the net, in evaluation mode.
@@ -111,6 +118,12 @@ def fit_transcriber(
         if fusion is None or objective is None:
             raise InputError("teachers need a fusion and an objective: give Mean() and Objective((KL(1.0),))")
         taught = _moments(teachers, strings, fusion, objective)
+    file = None
+    if kept is not None:
+        file = kept / f"{_made_of(net, strings, training, teachers or {}, fusion, objective)}.safetensors"
+        if file.exists():
+            net.load_state_dict(load_file(file))
+            return net.eval()
     weight = torch.ones(1) if teachers is None else spoken_share(teachers)
 
     def loss(batch: Batch, at: Step) -> Loss:
@@ -132,7 +145,27 @@ def fit_transcriber(
 
     work = Work(net.to(device), net, loss, lambda record: record)
     trained(work, training.optimizer(net), {}, _rows(strings), training, device, None)
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(file, save({name: each.cpu().contiguous() for name, each in net.state_dict().items()}))
     return net.eval()
+
+
+def _made_of(
+    net: nn.Module,
+    strings: Strings,
+    training: Training,
+    teachers: Mapping[str, Tensor],
+    fusion: Fusion | None,
+    objective: Objective | None,
+) -> str:
+    arrays = (strings.frames, strings.target, strings.known)
+    tensors = [*net.state_dict().items(), *teachers.items()]
+    return digest(
+        repr((type(net).__qualname__, str(net), training, fusion, objective, strings.symbols, torch.__version__)),
+        *(np.ascontiguousarray(one).tobytes() for one in arrays),
+        *(part for name, one in tensors for part in (name, one.detach().cpu().contiguous().numpy().tobytes())),
+    )
 
 
 def _check_settings(training: Training) -> None:
@@ -148,7 +181,7 @@ def _check_settings(training: Training) -> None:
         if asked
     ]
     if unknown:
-        raise InputError(f"fit_transcriber trains to the end and keeps nothing: leave out {', '.join(unknown)}")
+        raise InputError(f"fit_transcriber trains to the end in one go: leave out {', '.join(unknown)}")
 
 
 def _check_moments(scores: Tensor, strings: Strings, teachers: Mapping[str, Tensor]) -> None:
