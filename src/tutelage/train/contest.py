@@ -24,7 +24,7 @@ from .evaluate import task_of
 from .fit import Epoch
 from .fitted import Told
 from .hinting import Hints, taught
-from .keep import keep
+from .keep import check_exportable, keep
 from .settings import Training, one_thread
 from .stress import Stress, stressed
 from .summary import summarise
@@ -151,6 +151,8 @@ class Contest:
         rows = self.rows if isinstance(self.rows, Rows) else self.rows(seed)
         if not len(rows.test):
             raise InputError("there are no test rows, so nothing could be shown: give test=, or let rows_of split")
+        if self.run is not None and not self.trials:
+            check_exportable(self.student, rows)
         found = self.teachers(seed, rows) if callable(self.teachers) else self.teachers
         teachers = tuple(aligned(teacher, rows.space) for teacher in found)
         names = [teacher.name for teacher in teachers]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from ..core import Batch, InputError, MissingExtraError
+from ..data import Rows
 from ..report import Report
 from ..store.fingerprint import digest
 from ..tasks import task_to_json
@@ -20,6 +22,7 @@ from .ensembles import keep_ensemble
 from .entry import CHOSEN
 from .fitted import in_units
 from .run import FORMAT, read_record, write_record
+from .settings import fresh_student
 
 if TYPE_CHECKING:
     from .contest import Contest
@@ -85,14 +88,10 @@ def export(student: nn.Module, example: Batch, path: Path) -> None:
     """The student as a torch.export program with any number of rows.
 
     Raises:
-        InputError: the student cannot be exported; says why and what to change.
+        InputError: the student cannot be exported; says why.
     """
-    inputs = tuple(example.inputs.values())
-    rows = torch.export.Dim("rows", min=1, max=1 << 20)
-    shapes = (tuple({0: rows} for _ in inputs),) if _takes_star(student) else tuple({0: rows} for _ in inputs)
     try:
-        with torch.no_grad():
-            program = torch.export.export(student, inputs, dynamic_shapes=shapes)
+        program = program_of(student, example)
         fresh = path.with_suffix(".tmp.pt2")
         torch.export.save(program, fresh)
         os.replace(fresh, path)
@@ -101,6 +100,32 @@ def export(student: nn.Module, example: Batch, path: Path) -> None:
             f"the student ({type(student).__name__}) cannot be exported by torch.export, so it cannot be shipped; its "
             f"parameters and the report lie in {path.parent}: {error}"
         ) from error
+
+
+def check_exportable(make: nn.Module | Callable[[], Any], rows: Rows) -> None:
+    """Refuses a student that could not be shipped, before anybody is trained.
+
+    Raises:
+        InputError: it cannot be exported; says why and what to do.
+    """
+    with torch.random.fork_rng(devices=[]):
+        student = fresh_student(make, 0).cpu().eval()
+    try:
+        program_of(student, rows.batch(rows.train[:2]))
+    except Exception as error:
+        raise InputError(
+            f"the student ({type(student).__name__}) cannot be exported by torch.export, so it could not be shipped; "
+            f"nothing was trained. Change its forward, or leave out run= to distil it all the same: {error}"
+        ) from error
+
+
+def program_of(student: nn.Module, example: Batch) -> torch.export.ExportedProgram:
+    """The student for any number of rows."""
+    inputs = tuple(example.inputs.values())
+    rows = torch.export.Dim("rows", min=1, max=1 << 20)
+    shapes = (tuple({0: rows} for _ in inputs),) if _takes_star(student) else tuple({0: rows} for _ in inputs)
+    with torch.no_grad():
+        return torch.export.export(student, inputs, dynamic_shapes=shapes)
 
 
 def _save_check(rows: Any, path: Path) -> None:
