@@ -152,7 +152,7 @@ def _tried(name: str, outcome: Outcome, base: Outcome) -> Tried:
 
 
 def _better(one: Tried, than: str, measure: str) -> str:
-    less = f"has {one.loss_gain:.3f} ± {one.loss_error:.3f} less loss"
+    less = f"has {abs(one.loss_gain):.3f} ± {one.loss_error:.3f} {'less' if one.loss_gain >= 0 else 'more'} loss"
     if measure != MISTAKES:
         what = "" if measure == LOSS else f" in {measure.replace('_', ' ')}"
         return f"is better than {than} by {one.gain:.3g} ± {one.standard_error:.2g}{what}"
