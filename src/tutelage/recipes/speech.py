@@ -32,6 +32,8 @@ RATES = (3e-3, 1e-2, 3e-2)
 """Learning rates from which students of labels alone take the best on validation rows."""
 EPOCHS = {"digits": (20, 25), "strings": (20, 12), "noise": (8, 12)}
 """Passes of students and of the teachers' nets."""
+SEEDS = {"digits": 5, "strings": 5, "noise": 3}
+"""So many fit into half an hour on two cores."""
 
 
 def speech(
@@ -45,7 +47,7 @@ def speech(
     views: int = 4,
     width: int = 16,
     widths: tuple[int, ...] = (8, 16, 24),
-    seeds: int = 5,
+    seeds: int = 0,
     epochs: int = 0,
     teacher_epochs: int = 0,
     fusion: Fusion | None = None,
@@ -64,7 +66,8 @@ def speech(
         views: of digits: of each training clip, faster or slower, higher or lower, shifted, with stretches hidden.
         width: channels of the first stage of the conv teacher; the recurrent one grows with it.
         widths: channels of the student's stages; of a mask net, the first.
-        seeds: number of paired seeds; each has a speaker, teachers and students of its own.
+        seeds: number of paired seeds, each with a speaker, teachers and students of its own; with 0 as many as fit into
+            half an hour: five, of noise three.
         epochs: passes of each student over its rows; with 0 those that suit the task.
         teacher_epochs: passes of the teachers' nets; with 0 those that suit the task.
         fusion: how teachers are combined; chosen on validation rows, which no teacher saw, unless given.
@@ -79,14 +82,15 @@ def speech(
         raise InputError(f"--task is one of {list(EPOCHS)}, and --split index is for digits; got {task!r}, {split!r}")
     found = read_clips(public_folder("speech-fsdd", data, PUBLIC), clips)
     own = (epochs or EPOCHS[task][0], teacher_epochs or EPOCHS[task][1])
+    count = seeds or SEEDS[task]
     shared: dict[str, Any] = {"run": run, "progress": progress}
     if task == "noise":
-        settings = {"labelled": labelled, "width": width, "units": widths[0], "seeds": seeds, "fusion": fusion}
+        settings = {"labelled": labelled, "width": width, "units": widths[0], "seeds": count, "fusion": fusion}
         return denoise(found, epochs=own[0], teacher_epochs=own[1], **settings, **shared)
     if task == "strings":
         if fusion is not None:
             raise InputError("--task strings compares fusions and chooses on validation strings: leave out --fusion")
-        settings = {"labelled": labelled, "width": width, "widths": widths, "seeds": seeds, "count": strings}
+        settings = {"labelled": labelled, "width": width, "widths": widths, "seeds": count, "count": strings}
         return transcribe(found, epochs=own[0], teacher_epochs=own[1], **settings, **shared)
 
     def make_rows(seed: int) -> Rows:
@@ -101,7 +105,7 @@ def speech(
         make_teachers,
         fusion=fusion,
         training=Training(own[0], 64, lr=1e-2),
-        seeds=range(seeds),
+        seeds=range(count),
         rates=RATES,
         pseudo_labels=True,
         title=f"Spoken digits: four teachers, one small conv net ({split})",
