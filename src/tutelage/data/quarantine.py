@@ -106,7 +106,7 @@ class Quarantine:
         """Writes the records of a source, instead of those written before; on disk when it returns."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.file(source)
-        write_whole(path, "".join(json.dumps(vars(record), default=int) + "\n" for record in rejected).encode("ascii"))
+        write_whole(path, "".join(json.dumps(vars(record)) + "\n" for record in rejected).encode("ascii"))
         return path
 
     def records(self, source: str) -> Iterator[Rejected]:
