@@ -156,8 +156,9 @@ def contest(
 
 
 def training(rows: int, cell: Cell) -> tl.Training:
-    """So many epochs that a student takes the planned number of steps."""
-    return tl.Training(epochs=max(1, round(cell.steps / max(1, -(-rows // 64)))), seed=cell.seed, lr=0.01, threads=1)
+    """So many epochs that a student takes the planned number of steps; looked at in the last alone."""
+    epochs = max(1, round(cell.steps / max(1, -(-rows // 64))))
+    return tl.Training(epochs=epochs, watch_every=epochs, seed=cell.seed, lr=0.01, threads=1)
 
 
 def cells(given: Any) -> list[Cell]:

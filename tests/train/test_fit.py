@@ -160,6 +160,27 @@ def test_without_patience_the_student_is_that_of_the_last_epoch_and_the_best_is_
     assert not same(student, again)
 
 
+def test_looking_less_often_teaches_the_same_student_and_notes_each_look() -> None:
+    rows, student, rarely, training = table(), net(), net(), Training(8, 8, "sgd", Constant(0.5))
+    often = fit(student, joined(rows), rows, training)
+    looks: list[int] = []
+    few = fit(rarely, joined(rows), rows, replace(training, watch_every=3), lambda epoch, _: looks.append(epoch.epoch))
+    assert same(student, rarely)
+    assert [epoch.epoch for epoch in few.history] == looks == [3, 6, 8]
+    assert [epoch.watched for epoch in few.history] == [often.history[number - 1].watched for number in looks]
+    assert few.best_epoch == min(looks, key=lambda number: often.history[number - 1].watched)
+
+
+def test_patience_counts_looks() -> None:
+    rows = table()
+    fitted = fit(
+        net(), joined(rows), rows, Training(200, 8, "sgd", Constant(0.8), watch_every=4, patience=2, clip=None)
+    )
+    assert [epoch.epoch for epoch in fitted.history] == list(range(4, fitted.best_epoch + 9, 4))
+    assert fitted.history[-1].epoch < 200
+    assert f"no better loss for 2 looks, best at epoch {fitted.best_epoch}" in fitted.stopped
+
+
 def test_the_watched_loss_is_the_validation_loss_at_the_final_share_and_temperature() -> None:
     rows, student = table(), net()
     target = joined(rows, soft=Linear(0.9, 0.2), temperature=Linear(4.0, 1.0))
@@ -299,6 +320,7 @@ def test_onlookers_are_closed_after_an_error(tmp_path: Path) -> None:
         ({"optimiser": "sgd", "decay": 0.1}, "exact L2 term"),
         ({"precision": "fp16"}, r"precision 'fp16' is not known: auto, fp32, bf16"),
         ({"patience": 0}, "patience must be at least 1"),
+        ({"watch_every": 0}, "watch_every must be at least 1"),
         ({"clip": 0.0}, "clip must be positive"),
         ({"lr": 0.0}, "lr must be positive"),
         ({"lr": -1.0}, "lr must be positive"),

@@ -161,10 +161,10 @@ def test_lanes_that_change_during_training_share_the_network() -> None:
     assert_alike(swept, rows, QUICK)
 
 
-@pytest.mark.parametrize("watch", ["loss", "accuracy"])
-def test_lanes_stop_when_fit_would_stop(watch: str) -> None:
+@pytest.mark.parametrize(("watch", "every"), [("loss", 1), ("loss", 3), ("accuracy", 1)])
+def test_lanes_stop_when_fit_would_stop(watch: str, every: int) -> None:
     rows = table()
-    training = Training(40, 8, "adamw", Constant(0.1), patience=2, watch=watch)
+    training = Training(40, 8, "adamw", Constant(0.1), patience=2, watch=watch, watch_every=every)
     lanes = [Lane(f"{seed} {soft}", joined(rows, soft=soft), seed) for seed in (0, 1, 2) for soft in (0.1, 0.9)]
     lanes += [Lane("dkd", replace(lanes[0].target, objective=OBJECTIVES["dkd"], means=None), 1)]
     swept = sweep(make, lanes, rows, training)

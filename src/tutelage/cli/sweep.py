@@ -150,8 +150,8 @@ def _judged(swept: Sequence[Swept], headline: str, rows: int, patient: bool) -> 
         together = sum(one.batched)
         for lane, fitted, batched in zip(one.lanes, one.fitted, one.batched, strict=True):
             name = lane.name.rpartition(", seed ")[0]
-            last = fitted.history[fitted.best_epoch - 1 if patient else -1]
-            values.setdefault(name, []).append(last.metrics[headline])
+            shown = next(e for e in reversed(fitted.history) if not patient or e.epoch == fitted.best_epoch)
+            values.setdefault(name, []).append(shown.metrics[headline])
             seconds[name] = fitted.seconds / (together if batched else 1)
     return Judged(values, seconds, rows, swept[0].why)
 

@@ -86,7 +86,6 @@ def _fit(
             outer.stepped(student, joined, *last[0], optimizer.param_groups[0]["lr"])
 
         def watched(record: Epoch) -> Epoch:
-            outer.finished()
             return _watched(record, student, joined, rows, training, device)
 
         work = Work(module, student, loss, watched, begin, stepped, outer)

@@ -86,7 +86,7 @@ def trained(
         rows: the train split is learnt from.
         training: settings.
         device: where the module is.
-        progress: called after each epoch with its record and the number of epochs planned.
+        progress: called after each look with the record of the epoch and the number of epochs planned.
 
     Raises:
         InputError: the gradient is not finite (names epoch, step and part), or a checkpoint is another training's.
@@ -99,20 +99,24 @@ def trained(
     with Watchers.of(training) as watchers:
         while state.epoch < training.epochs and not _stale(state, training):
             work.begin(state.epoch)
-            record = work.watched(_epoch(work, rows, training, optimizer, state, device, watchers))
-            record = replace(record, seconds=time.perf_counter() - start)
-            state.history.append(record)
-            _remember(state, record, work.ships, training)
-            watchers.log(asdict(record))
+            record = _epoch(work, rows, training, optimizer, state, device, watchers)
+            if work.outer is not None:
+                work.outer.finished()
+            looked = training.looks(state.epoch)
+            if looked:
+                record = replace(work.watched(record), seconds=time.perf_counter() - start)
+                state.history.append(record)
+                _remember(state, record, work.ships, training)
+                watchers.log(asdict(record))
             ended = state.epoch == training.epochs or _stale(state, training)
             if training.checkpoint is not None and (ended or time.perf_counter() - saved >= training.save_every):
                 checkpoint.save(training.checkpoint, packed(state, work.module, optimizer, settings, work.outer))
                 saved = time.perf_counter()
-            if progress is not None:
+            if progress is not None and looked:
                 progress(record, training.epochs)
     stopped = "all epochs done"
     if _stale(state, training):
-        stopped = f"no better {training.watch} for {training.patience} epochs, best at epoch {state.best_epoch}"
+        stopped = training.gave_up(state.best_epoch)
     if training.patience is not None:
         work.ships.load_state_dict(state.kept)
     return state, stopped

@@ -88,11 +88,12 @@ class Race:
         """All epochs, and what `fit` would return per lane."""
         for epoch in range(self.training.epochs):
             self._renew()
-            records = self._watched(self._epoch(epoch))
-            better = [lane for lane, record in zip(self.running, records, strict=True) if self._better(lane, record)]
-            self._keep(better)
+            records = self._epoch(epoch)
+            if self.training.looks(epoch + 1):
+                pairs = zip(self.running, self._watched(records), strict=True)
+                self._keep([lane for lane, record in pairs if self._better(lane, record)])
+                self._drop()
             told(epoch + 1, self.training.epochs)
-            self._drop()
             if not self.running:
                 break
         return [self._finished(lane) for lane in range(len(self.students))]
@@ -280,7 +281,7 @@ class Race:
             self.network.into(self.running.index(lane), student)
         stopped = "all epochs done"
         if self._stopped(lane):
-            stopped = f"no better {self.training.watch} for {patience} epochs, best at epoch {self.best_epoch[lane]}"
+            stopped = self.training.gave_up(self.best_epoch[lane])
         return Fitted(student.train(), best, self.best_epoch[lane], tuple(self.histories[lane]), stopped)
 
 

@@ -50,7 +50,9 @@ class Training:
         clip: largest norm of the gradient, None for no limit.
         watch: what early stopping and "best epoch" look at: `loss` (validation loss at the final share
             and temperatures) or the name of a metric of the task.
-        patience: epochs without improvement before stopping; None trains to the end.
+        watch_every: epochs from one look at the validation rows to the next; the last epoch is always looked at. The
+            history has a line for each look.
+        patience: looks without improvement before stopping (epochs, unless told otherwise); None trains to the end.
         release: parameter name prefix -> epoch from which it learns; `{"body": 5}` trains the rest first.
         precision: `fp32`, `bf16` (autocast), or `auto`: bf16 where the device has fast bf16 units.
         compile: whether the student goes through `torch.compile`.
@@ -72,6 +74,7 @@ class Training:
     decay: float = 1e-4
     clip: float | None = 5.0
     watch: str = "loss"
+    watch_every: int = 1
     patience: int | None = None
     release: dict[str, int] = field(default_factory=dict)
     precision: Literal["auto", "fp32", "bf16"] = "auto"
@@ -94,6 +97,8 @@ class Training:
             value = getattr(self, name)
             if isinstance(value, int | float) and not value > 0:
                 raise InputError(f"{name} must be positive, got {value}")
+        if self.watch_every < 1:
+            raise InputError(f"watch_every must be at least 1 epoch, got {self.watch_every}")
         if self.patience is not None and self.patience < 1:
             raise InputError(f"patience must be at least 1 epoch, got {self.patience}; None trains to the end")
         if any(epoch < 0 for epoch in self.release.values()):
@@ -103,6 +108,15 @@ class Training:
                 f"decay={self.decay} is decoupled weight decay, which {self.optimiser} does not have: use adamw, or "
                 "the exact L2 term Objective(l2=...)"
             )
+
+    def looks(self, epoch: int) -> bool:
+        """Whether the validation rows are looked at after this epoch, counted from 1."""
+        return epoch % self.watch_every == 0 or epoch == self.epochs
+
+    def gave_up(self, best_epoch: int) -> str:
+        """Why a training that no longer got better ended."""
+        unit = "epochs" if self.watch_every == 1 else "looks"
+        return f"no better {self.watch} for {self.patience} {unit}, best at epoch {best_epoch}"
 
     def rate(self) -> Schedule | Plateau:
         """The learning-rate schedule."""
