@@ -123,6 +123,17 @@ def words(cell: str) -> set[str]:
     return {word.strip() for word in cell.split(",") if word.strip()}
 
 
+def test_methods_by_name_are_there_and_no_fusion_is_missing() -> None:
+    lines = (DOCS / "methods.md").read_text(encoding="utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("| ")]
+    rows = [row for row in rows if row[0] != "Known as"]
+    places = [importlib.import_module(name) for name in (*PACKAGES, "tutelage.data.views")]
+    names = [name for _, here, _, _ in rows for name in re.findall(r"`(\w+)`", here)]
+    assert [name for name in names if not any(hasattr(place, name) for place in places)] == []
+    assert [paper for *_, paper in rows if paper not in CATALOGUE] == []
+    assert set(fusions()) - set(names) == set()
+
+
 def test_the_page_of_papers_is_the_catalogue() -> None:
     page = (DOCS / "papers.md").read_text(encoding="utf-8")
     lost = [key for key in CATALOGUE if bibtex([key]) not in page]
