@@ -8,8 +8,11 @@ import pytest
 import torch
 
 from tutelage.core import Batch, Classes, InputError, Values
+from tutelage.report import Contender, Report
 from tutelage.tasks import Classification, Enhancement, Regression
 from tutelage.train import worth_it
+from tutelage.train.entry import CHOSEN, LABELS_ONLY
+from tutelage.train.verdict import Worth, gain_in_words
 
 TASK = Classification(("ant", "bee"))
 ROWS = 60
@@ -96,3 +99,27 @@ def test_nothing_to_compare_is_said() -> None:
     unknown = Batch.of({}, row=torch.arange(ROWS))
     with pytest.raises(InputError, match="0 labelled validation rows"):
         worth_it([answer(0.9)], [answer(0.8)], [unknown], TASK)
+
+
+@pytest.mark.parametrize(
+    ("gains", "yes", "said"),
+    [
+        pytest.param((0.04, 0.05, 0.06), True, "The student gains 0.050", id="both say so"),
+        pytest.param((0.04, 0.05, 0.06), False, "The student gains 0.050", id="only test rows say so"),
+        pytest.param((-0.04, 0.05, 0.0), False, "Nothing was gained that this test could show.", id="nobody says so"),
+        pytest.param((-0.04, 0.05, 0.0), True, "The test rows by themselves cannot show it", id="only validation does"),
+        pytest.param((-0.04, -0.05, -0.06), True, "The test rows say otherwise", id="they contradict each other"),
+        pytest.param((-0.04, -0.05, -0.06), None, "Nothing was gained", id="nobody was asked"),
+    ],
+)
+def test_what_test_rows_say_fits_what_validation_rows_said(
+    gains: tuple[float, ...], yes: bool | None, said: str
+) -> None:
+    plain = Contender(LABELS_ONLY, "baseline", {"accuracy": (0.8,) * 3})
+    student = Contender(CHOSEN, "student", {"accuracy": tuple(0.8 + gain for gain in gains)})
+    report = Report(
+        title="", task="classification", created="", command="", version="", seeds=(0, 1, 2), headline="accuracy",
+        metrics_higher_is_better={"accuracy": True}, verdict="", plan="", contenders=(plain, student),
+    )  # fmt: skip
+    worth = None if yes is None else Worth(yes, {"log loss": (0.1, 0.01)}, 100)
+    assert gain_in_words(report, {one.name: one for one in (plain, student)}, worth).startswith(said)

@@ -127,10 +127,12 @@ def verdict(report: Report, trials: Sequence[Trial]) -> str:
     by_name = {contender.name: contender for contender in report.contenders}
     worth = _worth(trials)
     said = [] if worth is None else [str(worth)]
-    return " ".join([*said, _gain(report, by_name), _teachers(report, by_name, trials), _cost(by_name, trials)]).strip()
+    said += [gain_in_words(report, by_name, worth), _teachers(report, by_name, trials), _cost(by_name, trials)]
+    return " ".join(said).strip()
 
 
-def _gain(report: Report, by_name: Mapping[str, Contender]) -> str:
+def gain_in_words(report: Report, by_name: Mapping[str, Contender], worth: Worth | None) -> str:
+    """What the chosen student gained on test rows, in a sentence that knows what validation rows said."""
     student = by_name[CHOSEN]
     what = report.headline.replace("_", " ")
     level, around = _level(report, student)
@@ -141,10 +143,13 @@ def _gain(report: Report, by_name: Mapping[str, Contender]) -> str:
     size = f"{abs(gain):.3f}{_plus_minus(half)}"
     if gain > (half or 0.0):
         return f"The student gains {size} over learning from the labels alone and reaches {reached}."
+    found = worth is not None and worth.yes
     if half is not None and -gain > half:
-        return f"{NOTHING} The student loses {size} against learning from the labels alone and reaches {reached}."
+        said = "The test rows say otherwise: the" if found else f"{NOTHING} The"
+        return f"{said} student loses {size} against learning from the labels alone and reaches {reached}."
+    said = "The test rows by themselves cannot show it: the" if found else f"{NOTHING} The"
     signed = f"{gain:+.3f}{_plus_minus(half)}"
-    return f"{NOTHING} The student reaches {reached}, {signed} against learning from the labels alone."
+    return f"{said} student reaches {reached}, {signed} against learning from the labels alone."
 
 
 def _teachers(report: Report, by_name: Mapping[str, Contender], trials: Sequence[Trial]) -> str:
