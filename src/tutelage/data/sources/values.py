@@ -28,7 +28,10 @@ def text_kind(values: Iterable[str], most: float) -> Kind:
         values: the sample.
         most: share of values that need not fit.
     """
-    return _settle(Counter[Kind](_text_kind(value) for value in values), most)
+    kinds = Counter[Kind]()
+    for value, times in Counter(values).items():
+        kinds[_text_kind(value)] += times
+    return _settle(kinds, most)
 
 
 def json_kind(values: Iterable[Any], most: float) -> Kind:
