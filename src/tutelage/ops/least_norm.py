@@ -11,6 +11,8 @@ it a function of the set of vectors and not of their order.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
+from math import isfinite
 
 import numpy as np
 
@@ -34,7 +36,7 @@ def least_norm(gram: Sequence[Sequence[float]], cap: float = 1.0) -> list[float]
     """
     size = len(gram)
     scale = sum(gram[i][i] for i in range(size)) / max(size, 1)
-    if not all(np.isfinite(value) for row in gram for value in row):
+    if not all(map(isfinite, chain.from_iterable(gram))):
         raise ValueError("the inner products are not finite")
     if size * cap <= 1.0 + 1e-12 or scale <= 0.0:
         return [1.0 / size] * size
