@@ -15,16 +15,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import evidence
+import claims
 import harness
 import numpy as np
 import quality
 import results
 import scenarios
 import torch
+from claims import Claim
 
 import tutelage as tl
 from tutelage import fusion as f
+from tutelage.report import interval, paired
 from tutelage.teaching import terms
 from tutelage.train import task_of
 
@@ -88,21 +90,20 @@ def solve(cell: Cell) -> dict[str, Any]:
             "seconds": time.process_time() - start}  # fmt: skip
 
 
-def show(done: Sequence[dict[str, Any]]) -> None:
-    """Accuracy and its difference to the plain mean, per scenario and number of labels."""
+def show(done: Sequence[dict[str, Any]], given: Any) -> None:
+    """Accuracy, and its difference to the plain mean, per scenario and number of labels."""
     columns: dict[str, list[dict[str, float]]] = {}
     for line in sorted(done, key=lambda line: line["seed"]):
         columns.setdefault(f"{line['place']}, {line['labels']} labels", []).append(line["found"])
-
-    def cell(name: str, column: str) -> str:
-        values, plain = (np.array([found[one] for found in columns[column]]) for one in (name, MEAN))
-        gain = "" if name == MEAN else f" ({evidence.against(values, plain)})"
-        return evidence.percent(values.mean()) + gain
-
-    seeds = min(len(found) for found in columns.values())
-    evidence.matrix(
-        f"Accuracy, and difference to the plain mean in points, {seeds} seeds", [*WAYS, LABELS], list(columns), cell
-    )
+    for column, found in columns.items():
+        scored = {name: [100 * one[name] for one in found] for name in (*WAYS, LABELS)}
+        figures: list[Claim] = []
+        for name, values in scored.items():
+            gain, half = paired(values, scored[MEAN]) if name != MEAN else interval(values)
+            what, unit = (f"{name}, against the mean", " points") if name != MEAN else (name, " %")
+            level = f"{np.mean(values):.1f} %" if name != MEAN else ""
+            figures.append(Claim(what, gain, gain - half, gain + half, None, unit, level))
+        claims.show(f"Learning beside the student: {column}, {len(found)} paired seeds", figures, given)
 
 
 def main() -> None:
@@ -119,7 +120,7 @@ def main() -> None:
         for place in given.places.split(",")
         for number in labels
     ]
-    show(results.compute(solve, wanted, given))
+    show(results.compute(solve, wanted, given), given)
 
 
 if __name__ == "__main__":

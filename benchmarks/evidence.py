@@ -88,12 +88,12 @@ def _accuracies(grid: Mapping[str, Any], found: Mapping[str, Scores]) -> None:
         if name.split("|")[0] in refused[protocol]:
             return "refuses"
         values, plain = found[protocol][name], found[protocol]["mean|KL"]
-        gain = "" if name == "mean|KL" else f" ({against(values, plain)})"
-        return percent(values.mean()) + gain
+        gain = "" if name == "mean|KL" else f" ({_against(values, plain)})"
+        return _percent(values.mean()) + gain
 
     seeds = ", ".join(f"{name} {len(runs)}" for name, runs in grid.items())
     what = f"Accuracy with KL, and difference to the plain mean (points; seeds: {seeds})"
-    matrix(what, _order(found, "KL"), list(grid), cell)
+    _matrix(what, _order(found, "KL"), list(grid), cell)
 
 
 def _others(grid: Mapping[str, Any], order: Sequence[str]) -> None:
@@ -101,9 +101,9 @@ def _others(grid: Mapping[str, Any], order: Sequence[str]) -> None:
 
     def cell(name: str, protocol: str) -> str:
         recall, f1, loss, ece = (float(values[protocol, metric][name].mean()) for metric in METRICS)
-        return f"{percent(recall)} / {percent(f1)} / {loss:.3f} / {percent(ece)}"
+        return f"{_percent(recall)} / {_percent(f1)} / {loss:.3f} / {_percent(ece)}"
 
-    matrix("Macro recall / macro F1 / cross-entropy / ECE with KL", order, list(grid), cell)
+    _matrix("Macro recall / macro F1 / cross-entropy / ECE with KL", order, list(grid), cell)
 
 
 def _objectives(grid: Mapping[str, Any], rules: Sequence[str]) -> None:
@@ -117,12 +117,12 @@ def _objectives(grid: Mapping[str, Any], rules: Sequence[str]) -> None:
         def cell(name: str, protocol: str, rule: str = rule) -> str:
             lane, plain = f"{rule}|{name}", found[protocol][f"{rule}|KL"]
             values = found[protocol][lane]
-            gain = "" if name == "KL" else f" ({against(values, plain)})"
-            return f"{percent(values.mean())}{gain}, {losses[protocol][lane].mean():.3f}"
+            gain = "" if name == "KL" else f" ({_against(values, plain)})"
+            return f"{_percent(values.mean())}{gain}, {losses[protocol][lane].mean():.3f}"
 
         count = len(next(iter(grid.values())))
         what = f"Objectives with {title} ({rule}): accuracy (difference to KL), cross-entropy; {count} seeds"
-        matrix(what, names, list(grid), cell)
+        _matrix(what, names, list(grid), cell)
 
 
 def _regrets(grid: Mapping[str, Any], found: Mapping[str, Scores], rules: Sequence[str], given: Any) -> None:
@@ -141,8 +141,8 @@ def _regrets(grid: Mapping[str, Any], found: Mapping[str, Scores], rules: Sequen
 
 def _acted(grid: Mapping[str, Any], rules: Sequence[str]) -> None:
     acted = {protocol: scores(runs, "acted") for protocol, runs in grid.items()}
-    matrix("Share of the student's rows on which the rule acted", rules, list(grid),
-            lambda name, protocol: f"{percent(acted[protocol][name].mean())} %")  # fmt: skip
+    _matrix("Share of the student's rows on which the rule acted", rules, list(grid),
+            lambda name, protocol: f"{_percent(acted[protocol][name].mean())} %")  # fmt: skip
 
 
 def _defaults(grid: Mapping[str, Any]) -> None:
@@ -150,7 +150,7 @@ def _defaults(grid: Mapping[str, Any]) -> None:
         return f"{run['auto']['fusion']} ({run['auto']['how']})"
 
     picks = sorted({what(run) for runs in grid.values() for run in runs})
-    matrix("How often auto took which fusion, and how", picks, list(grid),
+    _matrix("How often auto took which fusion, and how", picks, list(grid),
             lambda name, at: str(sum(what(run) == name for run in grid[at])))  # fmt: skip
 
 
@@ -162,33 +162,33 @@ def _sizes(done: Sequence[Mapping[str, Any]]) -> None:
 
         def cell(name: str, key: str, found: Mapping[str, Scores] = found) -> str:
             values = found[key][name]
-            return f"{percent(values.mean())} ({against(values, found[key]['mean|KL'])})"
+            return f"{_percent(values.mean())} ({_against(values, found[key]['mean|KL'])})"
 
         count = len(next(iter(next(iter(found.values())).values())))
         what = f"{protocol}: labelled rows of all the student's rows; accuracy (difference to the mean), {count} seeds"
-        matrix(what, _order(found, "KL"), list(sizes), cell)
+        _matrix(what, _order(found, "KL"), list(sizes), cell)
 
 
 def _rivals(grid: Mapping[str, Any], metric: str) -> None:
     found = {name: scores(runs, metric) for name, runs in grid.items()}
 
     def cell(rival: str, name: str) -> str:
-        return against(found[name]["auto|KL"], found[name][f"{rival}|KL"])
+        return _against(found[name]["auto|KL"], found[name][f"{rival}|KL"])
 
-    matrix(f"auto minus ..., {metric}, points", ("mean", "single", "scratch"), list(grid), cell)
+    _matrix(f"auto minus ..., {metric}, points", ("mean", "single", "scratch"), list(grid), cell)
 
 
-def matrix(title: str, names: Sequence[str], columns: Sequence[str], cell: Callable[[str, str], str]) -> None:
+def _matrix(title: str, names: Sequence[str], columns: Sequence[str], cell: Callable[[str, str], str]) -> None:
     print(f"### {title}\n\n| | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}")
     for name in names:
         print(f"| {name.split('|')[0]} | {' | '.join(cell(name, column) for column in columns)} |")
     print(flush=True)
 
 
-def against(values: np.ndarray, reference: np.ndarray) -> str:
+def _against(values: np.ndarray, reference: np.ndarray) -> str:
     gain, half = paired(list(100 * values), list(100 * reference))
     return f"{gain:+.1f} ± {half:.1f}"
 
 
-def percent(value: float) -> str:
+def _percent(value: float) -> str:
     return f"{100 * value:.1f}"
