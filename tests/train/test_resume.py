@@ -49,6 +49,7 @@ SETTINGS: dict[str, Training] = {
     "sgd with momentum": Training(6, 16, "sgd", Constant(0.1)),
     "plateau": Training(6, 16, "adam", Plateau(0.3, patience=1)),
     "release": Training(6, 16, release={"0.": 3}, watch="accuracy"),
+    "looked at rarely": Training(9, 16, watch_every=2),
     "stopped early": Training(30, 16, "sgd", Constant(0.9), patience=2, clip=None),
 }
 

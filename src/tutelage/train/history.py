@@ -17,8 +17,8 @@ class Epoch:
         step: optimiser steps taken so far.
         lr: learning rate of the last step.
         parts: mean of each part of the training loss, as it enters the sum.
-        watched: the value early stopping looks at, on validation rows (lower is better).
-        metrics: quality on validation rows.
+        watched: the value early stopping looks at, on validation rows (lower is better); NaN where nobody looked.
+        metrics: quality on validation rows; empty where nobody looked.
         weights: mean trust per teacher.
         acted: share of rows on which the fusion rule acted.
         seconds: since the start of the training.
@@ -43,7 +43,7 @@ class Fitted:
         student: at its last epoch, or at the best one when early stopping was asked for.
         best: parameters of the epoch with the best watched value.
         best_epoch: number of that epoch.
-        history: one record per epoch.
+        history: one record per epoch after which the validation rows were looked at.
         stopped: why the training ended.
     """
 

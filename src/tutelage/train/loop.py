@@ -86,7 +86,8 @@ def trained(
         rows: the train split is learnt from.
         training: settings.
         device: where the module is.
-        progress: called after each look with the record of the epoch and the number of epochs planned.
+        progress: called after each epoch with its record (without metrics where nobody looked) and the number of epochs
+            planned.
 
     Raises:
         InputError: the gradient is not finite (names epoch, step and part), or a checkpoint is another training's.
@@ -103,8 +104,10 @@ def trained(
             if work.outer is not None:
                 work.outer.finished()
             looked = training.looks(state.epoch)
+            record = work.watched(record) if looked else record
+            record = replace(record, seconds=time.perf_counter() - start)
+            state.seconds = record.seconds
             if looked:
-                record = replace(work.watched(record), seconds=time.perf_counter() - start)
                 state.history.append(record)
                 _remember(state, record, work.ships, training)
                 watchers.log(asdict(record))
@@ -112,7 +115,7 @@ def trained(
             if training.checkpoint is not None and (ended or time.perf_counter() - saved >= training.save_every):
                 checkpoint.save(training.checkpoint, packed(state, work.module, optimizer, settings, work.outer))
                 saved = time.perf_counter()
-            if progress is not None and looked:
+            if progress is not None:
                 progress(record, training.epochs)
     stopped = "all epochs done"
     if _stale(state, training):
@@ -170,7 +173,6 @@ def _epoch(
 
 
 def _remember(state: State, record: Epoch, ships: nn.Module, training: Training) -> None:
-    state.seconds = record.seconds
     better = record.watched < state.best - 1e-6
     if better or not state.kept:
         state.best, state.best_epoch, state.stale = record.watched, record.epoch, 0
