@@ -34,9 +34,9 @@ MEAN, LABELS = "mean", "labels only"
 PLACES = ("corrupted", "uneven")
 
 
-def kl(soft: float = 0.9) -> tl.Objective:
+def kl() -> tl.Objective:
     """What all but MEAL are compared by."""
-    return tl.Objective((terms.KL(2.0),), soft=soft)
+    return tl.Objective((terms.KL(2.0),), soft=0.9)
 
 
 def meal() -> tl.Objective:
@@ -44,14 +44,14 @@ def meal() -> tl.Objective:
     return tl.Objective((terms.KL(2.0), terms.Adversarial(classes=10)), weights=(1.0, 0.3), soft=0.9)
 
 
-WAYS: dict[str, tuple[Callable[[], Any], Callable[[], tl.Objective]]] = {
-    MEAN: (f.Mean, kl),
-    "MetaWeights": (f.MetaWeights, kl),
-    "MetaWeights with a gate": (lambda: f.MetaWeights(gate=8), kl),
-    "MTKDRL": (f.MTKDRL, kl),
-    "RLKD": (f.RLKD, kl),
-    "mean and discriminator": (f.Mean, meal),
-    "MEAL: one teacher per batch, discriminator": (f.RandomTeacher, meal),
+WAYS: dict[str, tuple[Any, Callable[[], tl.Objective]]] = {
+    MEAN: (f.Mean(), kl),
+    "MetaWeights": (f.MetaWeights(), kl),
+    "MetaWeights with a gate": (f.MetaWeights(gate=8), kl),
+    "MTKDRL": (f.MTKDRL(), kl),
+    "RLKD": (f.RLKD(), kl),
+    "mean and discriminator": (f.Mean(), meal),
+    "MEAL: one teacher per batch, discriminator": (f.RandomTeacher(), meal),
 }
 
 
@@ -79,7 +79,7 @@ def solve(cell: Cell) -> dict[str, Any]:
     plain = quality.training(len(rows.train), quality.Cell("", "", cell.seed, cell.steps, None))
     batch, found = rows.batch(drawn.test, truth=True), dict[str, float]()
     targets = {
-        name: tl.generate_distillation_targets(source, rows, way(), goal()) for name, (way, goal) in WAYS.items()
+        name: tl.generate_distillation_targets(source, rows, fusion, goal()) for name, (fusion, goal) in WAYS.items()
     }
     for name, target in (targets | {LABELS: tl.generate_distillation_targets(None, rows, f.Mean())}).items():
         torch.manual_seed(cell.seed)

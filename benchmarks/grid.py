@@ -4,7 +4,9 @@ A cell is a data set, a scenario and a seed: a new split, new teachers, a new st
 epoch), a hundred labels (60 on heart); all fusions and objectives of a cell are trained as one batched sweep. Cells are
 appended to `--results` as they are done, so that a killed run continues; the tables are printed from that file alone.
 
-    python benchmarks/grid.py --data FOLDER --results grid.jsonl [--seeds 20] [--jobs 2] [--tables-only]
+    python benchmarks/grid.py --data FOLDER --results grid.jsonl [--seeds 20] [--jobs 2] [--tables-only] [--first 0]
+
+`--first` leaves earlier seeds out: on seeds from 9 on `auto` is judged that was made on those before.
 """
 
 from __future__ import annotations
@@ -72,20 +74,26 @@ def cells(given: Any) -> list[quality.Cell]:
     """What has to be computed; all cells of a seed come before those of the next."""
     folder = Path(given.data).resolve() if given.data else None
     names = [f"{data}/{scenario}" for data in given.sets.split(",") for scenario in given.scenarios.split(",")]
-    return [quality.Cell("table", name, seed, given.steps, folder) for seed in range(given.seeds) for name in names]
+    return [
+        quality.Cell("table", name, seed, given.steps, folder)
+        for seed in range(given.first, given.seeds)
+        for name in names
+    ]
 
 
 def main() -> None:
     results.one_thread()
     given = harness.arguments(
-        __doc__, data=os.environ.get("TUTELAGE_DATA", ""), results="", seeds=20, steps=600, jobs=2,
+        __doc__, data=os.environ.get("TUTELAGE_DATA", ""), results="", seeds=20, first=0, steps=600, jobs=2,
         sets=",".join(scenarios.DATA), scenarios=",".join(scenarios.SCENARIOS), tables_only=False,
     )  # fmt: skip
     if given.smoke:
         given.seeds, given.steps, given.sets, given.scenarios = 1, 5, "digits", "uneven"
     elif not given.data:
         given.sets = "digits"
-    done = [line for line in results.compute(solve, cells(given), given) if line["runs"]]
+    done = [
+        line for line in results.compute(solve, cells(given), given) if line["runs"] and line["seed"] >= given.first
+    ]
     for data in given.sets.split(","):
         print(f"## {data}\n")
         own = [
